@@ -1,0 +1,1 @@
+"""Generated stubs of the entraid API; see `entraid_client` for a client written over them."""

@@ -1,0 +1,56 @@
+"""What the login side and the Graph side share: tenants, apps, the signing key, time and the choices made at start."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from .apps import AppRegistration
+from .clock import Clock
+from .login.keys import SigningKey
+from .objects import TenantId
+from .tenant import Tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """Choices where Entra and Graph differ between tenants, or where nobody has published what they do.
+
+    Attributes:
+        token_lifetime: of an access token; Entra picks 60 to 90 minutes.
+        cae_token_lifetime: of a token for a client that handles claims challenges (`CP1`).
+        hidden_membership: how the members of a hidden group answer an app without Member.Read.Hidden: 403, or no members.
+        page_size: objects per page when `$top` is not given.
+        page_token_lifetime: how long a `$skiptoken` is good.
+    """
+
+    token_lifetime: timedelta = timedelta(hours=1)
+    cae_token_lifetime: timedelta = timedelta(hours=24)
+    hidden_membership: Literal["forbidden", "empty"] = "forbidden"
+    page_size: int = 100
+    page_token_lifetime: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """Everything one emulator serves."""
+
+    tenants: Sequence[Tenant]
+    apps: list[AppRegistration]
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    clock: Clock = field(default_factory=Clock)
+    signing_key: SigningKey = field(default_factory=SigningKey)
+    page_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+
+    def tenant_named(self, name: str) -> Tenant | None:
+        """The tenant that a URL's segment means: a GUID or a verified domain."""
+        return next((tenant for tenant in self.tenants if tenant.is_named(name)), None)
+
+    def tenant(self, tenant_id: TenantId) -> Tenant | None:
+        """The tenant with that id."""
+        return next((tenant for tenant in self.tenants if tenant.tenant_id == tenant_id), None)
+
+    def app(self, client_id: str) -> AppRegistration | None:
+        """The app with that client id."""
+        return next((app for app in self.apps if app.client_id == client_id.lower()), None)

@@ -1,0 +1,1 @@
+"""The login side: discovery documents, keys and the token endpoint of Microsoft Entra ID."""

@@ -1,0 +1,31 @@
+"""A tenant: its id, its domains and its directory."""
+
+from dataclasses import dataclass, field
+
+from .directory import Directory
+from .objects import TenantId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """One Entra tenant.
+
+    Attributes:
+        tenant_id: a GUID in lower case.
+        display_name: the organization's name.
+        domains: verified domains, the default one first, the initial one last; each also names the tenant in URLs.
+        directory: what it holds.
+        country: two-letter code.
+        created: ISO 8601 moment, as Graph prints it.
+    """
+
+    tenant_id: TenantId
+    display_name: str
+    domains: tuple[str, ...]
+    directory: Directory = field(repr=False)
+    country: str = "US"
+    created: str = "2021-03-01T08:00:00Z"
+
+    def is_named(self, name: str) -> bool:
+        """Whether a URL's tenant segment means this tenant."""
+        return name.lower() == self.tenant_id or name.lower() in self.domains

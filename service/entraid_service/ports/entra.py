@@ -1,0 +1,154 @@
+"""The login side of Entra, Microsoft Graph, and the box for secrets."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from entraid_service.model.connection import Credential
+from entraid_service.model.directory import Group, Member, User
+from entraid_service.model.ids import GroupId, TenantId
+from entraid_service.model.secret import Secret
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """An app's token for Microsoft Graph.
+
+    `tenant_id` and `roles` (application permissions) are None where the token did not tell; a token is proof of
+    nothing but that Entra issued it to us.
+    """
+
+    secret: Secret
+    expire_time: datetime
+    tenant_id: TenantId | None = None
+    roles: tuple[str, ...] | None = None
+
+
+class TokenSource(Protocol):
+    """Tokens of one app in one tenant of one cloud."""
+
+    async def token(self) -> AccessToken:
+        """A token that is good for some minutes, from the cache or from Entra; concurrent callers cause one request.
+
+        Raises:
+            CredentialsRejected: Entra rejected the app, its credential or the tenant.
+            EntraUnavailable: Entra did not answer in time, or throttles.
+        """
+
+    async def renew(self, rejected: AccessToken, *, claims_challenge: str = "") -> AccessToken:
+        """A token other than one that Graph rejected.
+
+        `claims_challenge` is the decoded JSON of Graph's challenge, if it sent one.
+
+        Raises:
+            CredentialsRejected: as `token`.
+            EntraUnavailable: as `token`.
+        """
+
+
+class Authority(Protocol):
+    """The login side of a cloud."""
+
+    def token_source(self, *, tenant: str, client_id: str, credential: Credential) -> TokenSource:
+        """Tokens for an app in a tenant (GUID or verified domain). Does no I/O; nothing is shared between two sources.
+
+        Raises:
+            CredentialsRejected: The credential is malformed, for example a certificate that is no PEM.
+        """
+
+    async def resolve_tenant(self, tenant: str) -> TenantId:
+        """The id of a tenant that is given by id or verified domain.
+
+        Raises:
+            CredentialsRejected: Entra knows no such tenant (AADSTS90002).
+            EntraUnavailable: Entra did not answer in time.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An object that could not be read and was left out: its id, if it had one, and what was odd about it."""
+
+    id: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some objects of a list, in no particular order. A page may be empty while more follow."""
+
+    items: Sequence[T]
+    skipped: Sequence[Skipped] = ()
+
+
+@dataclass(slots=True)
+class RequestCount:
+    """How many requests went to Microsoft Graph, and how many of them it answered with a throttle."""
+
+    sent: int = 0
+    throttled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccessProbe:
+    """What a tenant's Graph lets an app read, found by trying: the permissions that it lacks, by name."""
+
+    missing_permissions: tuple[str, ...]
+
+
+class DirectorySource(Protocol):
+    """One tenant's directory as Microsoft Graph shows it.
+
+    Each iterator ends only when Graph said that the list is complete; whatever is wrong before that is an error, and
+    what was read until then is worth nothing. Objects may come twice. All of them raise:
+
+        CredentialsRejected, EntraUnavailable: as `TokenSource.token`.
+        PermissionMissing: Graph answered 403.
+        GraphThrottled, GraphUnavailable: after bounded retries.
+        ListExpired: Graph dropped the list's paging state; what was read of this list is to be dropped and read again.
+    """
+
+    @property
+    def requests(self) -> RequestCount:
+        """The count so far, live."""
+
+    async def probe(self) -> AccessProbe:
+        """Tries to read one user with the attributes that need permission, one group, and its members."""
+
+    def users(self, attributes: Collection[str]) -> AsyncIterator[Page[User]]:
+        """Every user with these attributes (Microsoft Graph names) and the manager's id."""
+
+    def groups(self) -> AsyncIterator[Page[Group]]:
+        """Every group, without members."""
+
+    def members(self, group_id: GroupId) -> AsyncIterator[Page[Member]]:
+        """Every direct member of a group.
+
+        Raises:
+            GroupGone: the group was deleted meanwhile.
+            PermissionMissing: also where the membership is hidden and the app may not see it.
+        """
+
+
+class Graph(Protocol):
+    """Microsoft Graph of a cloud."""
+
+    def directory(self, tokens: TokenSource) -> DirectorySource:
+        """The directory of the tenant that these tokens are for. Does no I/O."""
+
+
+class SecretBox(Protocol):
+    """Encrypts what must not lie in the database as it is."""
+
+    def seal(self, plaintext: Secret, *, context: str) -> bytes:
+        """The ciphertext, bound to its context (connection and field): opened under another one it is an error."""
+
+    def open(self, sealed: bytes, *, context: str) -> Secret:
+        """The plaintext.
+
+        Raises:
+            SecretUnreadable: no key fits, or ciphertext or context were altered.
+        """

@@ -1,0 +1,214 @@
+"""What lasts: connections, directory data, runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from entraid_service.model.connection import Connection, ConnectionState
+from entraid_service.model.directory import Group, Membership, User
+from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, UserId
+from entraid_service.model.report import ErrorReport
+from entraid_service.model.scope import Scope
+from entraid_service.model.snapshot import SnapshotVersion
+from entraid_service.model.syncrun import Changes, SyncRun
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCredential:
+    """A credential as it is kept.
+
+    `kind` is `client_secret`, `certificate` or `federated`; `sealed` is empty for the last.
+    """
+
+    kind: str
+    sealed: bytes = b""
+
+
+class ConnectionStore(Protocol):
+    """Connections and their sealed credentials."""
+
+    async def create(self, connection: Connection, credential: SealedCredential | None) -> None:
+        """Adds a connection.
+
+        Raises:
+            ConnectionExists: the id is taken.
+        """
+
+    async def replace(
+        self, connection: Connection, credential: SealedCredential | None, *, expected_version: int
+    ) -> None:
+        """Replaces a connection's settings in one step, its credential too unless that is None.
+
+        Raises:
+            ResourceNotFound: there is none of this id, or it is another one by now (`uid`).
+            EtagMismatch: its version is not the expected one.
+        """
+
+    async def set_health(
+        self,
+        connection_id: ConnectionId,
+        *,
+        state: ConnectionState,
+        last_error: ErrorReport | None,
+        granted_permissions: tuple[str, ...] | None = None,
+        missing_permissions: tuple[str, ...] | None = None,
+    ) -> None:
+        """Notes how the connection stands; what is None stays.
+
+        No change by a caller: neither version nor update time move.
+
+        A connection that is gone is left gone.
+        """
+
+    async def get(self, connection_id: ConnectionId) -> Connection:
+        """Reads one.
+
+        Raises:
+            ResourceNotFound: there is none of this id.
+        """
+
+    async def credential(self, connection_id: ConnectionId) -> SealedCredential | None:
+        """Reads the credential of one, None where it has none.
+
+        Raises:
+            ResourceNotFound: there is none of this id.
+        """
+
+    async def page(self, *, after: ConnectionId | None, limit: int) -> list[Connection]:
+        """At most `limit` connections behind `after`, ordered by id."""
+
+    async def delete(self, connection_id: ConnectionId, *, expected_version: int | None = None) -> None:
+        """Deletes a connection and everything that is kept of it: credential, directory, runs.
+
+        In one transaction as seen by readers.
+
+        Raises:
+            ResourceNotFound: there is none of this id.
+            EtagMismatch: its version is not the expected one.
+        """
+
+
+class Staging(Protocol):
+    """A complete read in the making.
+
+    Nothing of it is served before `commit`; it is written as it comes, in bounded memory.
+
+    Rows may be put again (the last wins), and a list can be dropped to start anew.
+    """
+
+    async def put_users(self, users: Sequence[User]) -> None:
+        """Adds users."""
+
+    async def put_groups(self, groups: Sequence[Group]) -> None:
+        """Adds groups."""
+
+    async def put_memberships(self, memberships: Sequence[Membership]) -> None:
+        """Adds edges; an edge may come before its user or group, or without it for good."""
+
+    async def drop_users(self) -> None:
+        """Drops the users put so far."""
+
+    async def drop_groups(self) -> None:
+        """Drops the groups put so far."""
+
+    async def keep_members_only(self) -> None:
+        """Drops users who are in none of the staged groups (Groups to Sync: the members are the synced users)."""
+
+    async def changes(self) -> Changes:
+        """The difference to what is served now; everything, if nothing is."""
+
+    async def commit(self, run: SyncRun, *, sync_time: datetime, scope: Scope) -> SnapshotVersion:
+        """Serves this read from now on, and saves `run` with the revision in it, in one transaction.
+
+        Raises:
+            ResourceNotFound: the connection was deleted, or another one took its name, since `begin`.
+        """
+
+    async def discard(self) -> None:
+        """Drops everything. Harmless after `commit` and when repeated."""
+
+
+class DirectoryStore(Protocol):
+    """The write side of directory data."""
+
+    async def begin(self, connection: Connection) -> Staging:
+        """Starts a complete read."""
+
+    async def clean_up(self) -> None:
+        """Drops what crashed or superseded reads left behind, in small steps.
+
+        Called at the start and after each commit.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """A page of rows and the version they were read from, both in one read transaction."""
+
+    items: list[T]
+    version: SnapshotVersion
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGroup:
+    """A group and how many users are in it, nested groups included; only users that are synced count."""
+
+    group: Group
+    member_count: int
+
+
+class DirectoryLists(Protocol):
+    """The read side for people and lists: may take long, never blocks the event loop.
+
+    Every method raises `ResourceNotFound` if there is no such connection, `DirectoryNotSynced` if it has no snapshot.
+    """
+
+    async def users(self, connection_id: ConnectionId, *, after: UserId | None, limit: int) -> Listing[User]:
+        """At most `limit` users behind `after`, ordered by object id."""
+
+    async def user(self, connection_id: ConnectionId, name: str) -> Listing[User]:
+        """The users that an object id or else a user principal name finds: none, one, or (for a name) several."""
+
+    async def groups(self, connection_id: ConnectionId, *, after: GroupId | None, limit: int) -> Listing[ListedGroup]:
+        """At most `limit` groups behind `after`, ordered by object id."""
+
+    async def group(self, connection_id: ConnectionId, group_id: GroupId) -> Listing[ListedGroup]:
+        """One group or none."""
+
+    async def version(self, connection_id: ConnectionId) -> SnapshotVersion:
+        """The version that is served now."""
+
+
+class RunStore(Protocol):
+    """Sync runs and their history."""
+
+    async def start(self, run: SyncRun) -> SyncRun:
+        """Saves a new run, unless its `request_id` was used for this connection before: then that run is returned.
+
+        Raises:
+            ResourceNotFound: there is no such connection.
+            SyncInProgress: another run of the connection has not ended.
+        """
+
+    async def save(self, run: SyncRun) -> None:
+        """Saves where a run stands. A run of a deleted connection is left deleted."""
+
+    async def get(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
+        """Reads one.
+
+        Raises:
+            ResourceNotFound: there is none of this name.
+        """
+
+    async def page(self, connection_id: ConnectionId, *, after: SyncRunId | None, limit: int) -> list[SyncRun]:
+        """At most `limit` runs behind `after`, newest first.
+
+        Raises:
+            ResourceNotFound: there is no such connection.
+        """
+
+    async def fail_interrupted(self, error: ErrorReport, *, end_time: datetime) -> int:
+        """Ends every run that has not ended as failed, and tells how many: no run survives its process."""
