@@ -17,6 +17,7 @@ from entraid_service.ports.entra import (
     RequestCount,
     SecretBox,
     Skipped,
+    Tenants,
     TokenSource,
 )
 from entraid_service.ports.store import (
@@ -51,6 +52,7 @@ __all__ = [
     "SecretBox",
     "Skipped",
     "Staging",
+    "Tenants",
     "TokenSource",
     "UserRecord",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from entraid_service.model.connection import Credential
+from entraid_service.model.connection import Connection, Credential
 from entraid_service.model.directory import Group, Member, User
 from entraid_service.model.ids import GroupId, TenantId
 from entraid_service.model.secret import Secret
@@ -138,6 +138,20 @@ class Graph(Protocol):
 
     def directory(self, tokens: TokenSource) -> DirectorySource:
         """The directory of the tenant that these tokens are for. Does no I/O."""
+
+
+class Tenants(Protocol):
+    """The way from a connection to its directory."""
+
+    async def directory(self, connection: Connection) -> DirectorySource:
+        """The connection's directory, with its own credential; tokens are kept from call to call.
+
+        Raises:
+            SecretUnreadable: The stored credential cannot be decrypted.
+            CredentialsRejected: The stored credential is malformed.
+            ConsentPending: The connection has no credential yet.
+            ResourceNotFound: The connection is gone.
+        """
 
 
 class SecretBox(Protocol):

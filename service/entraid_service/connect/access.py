@@ -1,0 +1,42 @@
+"""From a connection to its tenant's directory, with the credential that is kept for it."""
+
+from collections import OrderedDict
+
+from entraid_service.connect.credentials import unseal
+from entraid_service.model.connection import Connection
+from entraid_service.ports import Authority, ConnectionStore, DirectorySource, Graph, SecretBox, TokenSource
+
+_KEPT_TOKEN_SOURCES = 512
+"""Token sources that stay in memory, one per connection in use; a dropped one costs a token request, nothing else."""
+
+
+class TenantAccess:
+    """Implements `ports.Tenants`: one token source per connection and credential, never shared between connections."""
+
+    def __init__(self, *, connections: ConnectionStore, authority: Authority, graph: Graph, box: SecretBox) -> None:
+        self._connections = connections
+        self._authority = authority
+        self._graph = graph
+        self._box = box
+        self._token_sources: OrderedDict[tuple[str, int], TokenSource] = OrderedDict()
+
+    async def directory(self, connection: Connection) -> DirectorySource:
+        """See `ports.Tenants.directory`."""
+        return self._graph.directory(await self._tokens(connection))
+
+    async def _tokens(self, connection: Connection) -> TokenSource:
+        # A re-authorized connection has another version, so that its old tokens are not used any more.
+        key = (connection.uid, connection.version)
+        if (known := self._token_sources.get(key)) is not None:
+            self._token_sources.move_to_end(key)
+            return known
+        sealed = await self._connections.credential(connection.id)
+        tokens = self._authority.token_source(
+            tenant=connection.tenant_id,
+            client_id=connection.client_id,
+            credential=unseal(sealed, connection=connection, box=self._box),
+        )
+        self._token_sources[key] = tokens
+        while len(self._token_sources) > _KEPT_TOKEN_SOURCES:
+            self._token_sources.popitem(last=False)
+        return tokens
