@@ -207,15 +207,15 @@ class SyncRunner:
         try:
             await self._read_and_commit(live)
         except asyncio.CancelledError:
-            error = ErrorReport(status="CANCELLED", message=f"{live.stopped_by}; the snapshot before is still served")
-            await self._end(live, RunState.CANCELLED, error)
+            report = ErrorReport(status="CANCELLED", message=f"{live.stopped_by}; the snapshot before is still served")
+            await self._end(live, RunState.CANCELLED, report)
         except EntraidError as error:
             await self._end(live, RunState.FAILED, error.report())
         except Exception:  # noqa: BLE001 - the task's edge: a bug ends this run, not the service, and is told by an id
             error_id = secrets.token_hex(8)
             _log.exception("sync_run_broken", error_id=error_id, **_names(live.run))
-            error = ErrorReport(status="INTERNAL", message=f"internal error `{error_id}`: the service's log tells more")
-            await self._end(live, RunState.FAILED, error)
+            report = ErrorReport(status="INTERNAL", message=f"internal error `{error_id}`: the service's log tells more")
+            await self._end(live, RunState.FAILED, report)
         finally:
             ticker.cancel()
             self._live.pop(live.run.id, None)

@@ -1,0 +1,57 @@
+# Everything a maintainer does, by name. `make` or `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types imports protos protos-check dockerfile lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Make .venv with everything, from the lock file
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "entraid needs Python 3.11 or newer; name one with: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## Start the emulator and the service, and walk through connect, sync, list, evaluate
+	@$(BIN)/entraid demo
+
+test: $(STAMP) ## Run the tests
+	@$(BIN)/pytest
+
+check: lint types imports protos-check dockerfile ## Everything that reads the code and runs none of it
+
+lint: $(STAMP) ## ruff: rules and format
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: $(STAMP) ## mypy, strict
+	@$(BIN)/mypy
+
+imports: $(STAMP) ## import-linter: which room may know which
+	@$(BIN)/lint-imports
+
+protos: $(STAMP) ## Regenerate clients/entraid/v1 from protos
+	@$(BIN)/python clients/generate_stubs.py
+
+protos-check: $(STAMP) ## buf lint, and generated code against protos
+	@$(BIN)/python clients/lint_protos.py lint
+	@$(BIN)/python clients/generate_stubs.py --check
+
+dockerfile: $(STAMP) ## hadolint
+	@$(BIN)/hadolint Dockerfile
+
+lock: $(STAMP) ## Resolve pyproject.toml anew into the two lock files
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra service --extra test --extra dev pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra service -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

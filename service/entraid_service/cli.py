@@ -1,0 +1,123 @@
+"""The command `entraid`: serve, migrate, check, health; more commands join by the entry-point group `entraid.commands`.
+
+The emulator and the demo are such: the service knows neither, they are other packages that ship beside it.
+"""
+
+import asyncio
+import signal
+import sys
+import urllib.error
+import urllib.request
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import click
+import msgspec
+
+from entraid_service import app
+from entraid_service.config import Settings, SettingsError, describe, load, unknown_variables
+from entraid_service.errors import EntraidError
+from entraid_service.store.migrate import migrate as migrate_store
+
+_HEALTH_TIMEOUT_SECONDS = 3.0
+
+_config = click.option(
+    "--config", "file", metavar="FILE", help="TOML file of settings; environment variables go over it."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="entraid")
+def main() -> None:
+    """Connect Microsoft Entra ID tenants, keep a copy of their directory, and decide from it who may ask for access."""
+
+
+for _entry in entry_points(group="entraid.commands"):
+    main.add_command(_entry.load(), _entry.name)
+
+
+@main.command()
+@_config
+@click.option("--grpc-address", metavar="HOST:PORT", help="See `entraid check`; port 0 takes a free one.")
+@click.option("--http-address", metavar="HOST:PORT", help="The same for health and metrics.")
+@click.option("--database-url", metavar="URL", help="For example sqlite:///entraid.db.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option("--log-format", type=click.Choice(["json", "console"]))
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="JSON with the addresses, written once calls are taken and removed at the end.",
+)
+def serve(file: str | None, ready_file: Path | None, **flags: str | None) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the calls under way and stop."""
+    settings = _load(file, flags)
+    try:
+        asyncio.run(_serve(settings, ready_file))
+    except (EntraidError, OSError) as error:
+        raise click.ClickException(f"the service cannot start: {error}") from error
+
+
+@main.command()
+@_config
+def migrate(file: str | None) -> None:
+    """Bring the database to this version's schema; `serve` does so too when it starts."""
+    settings = _load(file, {})
+    try:
+        version = asyncio.run(migrate_store(settings.database_path()))
+    except EntraidError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{settings.database_url}: schema version {version}")
+
+
+@main.command()
+@_config
+def check(file: str | None) -> None:
+    """Print the effective settings, secrets masked, and what is wrong with them."""
+    settings = _load(file, {})
+    for variable, value in describe(settings):
+        click.echo(f"{variable}={value}")
+    for variable in unknown_variables():
+        click.echo(f"warning: `{variable}` is no setting of this version and has no effect", err=True)
+    click.echo("settings are sound", err=True)
+
+
+@main.command()
+@_config
+@click.option("--http-address", metavar="HOST:PORT", help="Where the service's HTTP listens.")
+def health(file: str | None, **flags: str | None) -> None:
+    """Ask the running service whether it takes calls: exit code 0 if it does. For container health checks."""
+    address = _load(file, flags).http_address
+    host, _, port = address.rpartition(":")
+    reachable = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
+    url = f"http://{reachable}:{port}/readyz"
+    try:
+        with urllib.request.urlopen(url, timeout=_HEALTH_TIMEOUT_SECONDS) as answer:  # noqa: S310 - always http
+            click.echo(answer.read().decode().strip())
+    except (OSError, urllib.error.URLError) as error:
+        raise click.ClickException(f"`{url}` does not answer that it is ready: {error}") from error
+
+
+def _load(file: str | None, flags: dict[str, str | None]) -> Settings:
+    try:
+        return load(file=file, flags={name: value for name, value in flags.items() if value})
+    except SettingsError as error:
+        for problem in error.problems:
+            click.echo(f"error: {problem}", err=True)
+        sys.exit(2)
+
+
+async def _serve(settings: Settings, ready_file: Path | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with app.running(settings) as endpoints:
+        if ready_file is not None:
+            draft = ready_file.with_name(f"{ready_file.name}.tmp")
+            draft.write_bytes(msgspec.json.encode(endpoints))
+            draft.replace(ready_file)
+        try:
+            await stop.wait()
+        finally:
+            if ready_file is not None:
+                ready_file.unlink(missing_ok=True)

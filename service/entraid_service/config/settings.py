@@ -1,0 +1,124 @@
+"""Every setting: its meaning, unit, default, and whether it is secret.
+
+The environment variable of `sync_interval` is `ENTRAID_SYNC_INTERVAL`, its key in a TOML file `sync_interval`. A
+secret can also be given as the path of a file that holds it, under the same name with `_FILE` behind.
+"""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from entraid_service.config.clouds import CLOUDS, Cloud, custom_cloud
+from entraid_service.model.directory import CORE_ATTRIBUTES
+from entraid_service.model.secret import Secret
+
+DEFAULT_ATTRIBUTES = (
+    *CORE_ATTRIBUTES,
+    "givenName",
+    "surname",
+    "jobTitle",
+    "department",
+    "companyName",
+    "officeLocation",
+    "streetAddress",
+    "city",
+    "state",
+    "postalCode",
+    "country",
+    "usageLocation",
+    "preferredLanguage",
+    "employeeId",
+    "employeeType",
+    "employeeHireDate",
+    "employeeOrgData",
+    "mailNickname",
+    "otherMails",
+    "proxyAddresses",
+    "mobilePhone",
+    "businessPhones",
+    "createdDateTime",
+    "creationType",
+    "externalUserState",
+    "onPremisesSyncEnabled",
+    "onPremisesSamAccountName",
+    "onPremisesDomainName",
+    "onPremisesExtensionAttributes",
+)
+"""What access flows are written over; all of it is readable with User.Read.All."""
+
+
+_NO_SECRET = Secret("")
+
+
+def _setting(default: Any, help_text: str, **more: Any) -> Any:  # noqa: ANN401 - the field's own annotation is its type
+    return field(default=default, metadata={"help": help_text, **more})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The effective settings, checked."""
+
+    grpc_address: str = _setting(
+        "127.0.0.1:50051",
+        "Where gRPC listens, `host:port`; port 0 takes a free one. Loopback, unless you decide otherwise.",
+    )
+    http_address: str = _setting(
+        "127.0.0.1:8080",
+        "Where health (`/healthz`, `/readyz`) and metrics (`/metrics`) listen; port 0 takes a free one.",
+    )
+    database_url: str = _setting(
+        "sqlite:///entraid.db",
+        "Where the copy is kept: `sqlite:///relative.db` or `sqlite:////absolute.db`.",
+    )
+    encryption_key: Secret = _setting(
+        _NO_SECRET,
+        "32 bytes in base64 that seal stored credentials. Without it a key file is made beside the database.",
+        secret=True,
+    )
+    cloud: str = _setting(
+        "public",
+        "Which Microsoft cloud: `public`, `usgov`, `usgov-dod`, `china`, or `custom` (the two URLs below).",
+    )
+    authority_url: str = _setting("", "Base URL of the login side, for `custom`: `https://host[:port]`.")
+    graph_url: str = _setting("", "Base URL of Microsoft Graph, for `custom`; `/v1.0` is added if it has no path.")
+    ca_bundle: str = _setting(
+        "",
+        "PEM file of the authorities to trust for Entra and Graph, in place of the public ones.",
+    )
+    proxy: Secret = _setting(
+        _NO_SECRET,
+        "HTTP proxy for Entra and Graph alike, `http://[user:password@]host:port`. Other proxy variables are not read.",
+        secret=True,
+    )
+    user_attributes: tuple[str, ...] = _setting(
+        DEFAULT_ATTRIBUTES,
+        "User attributes to sync by their Microsoft Graph names, comma-delimited.",
+    )
+    graph_concurrency: int = _setting(
+        8,
+        "Requests to Graph at once for each connection, 1 to 64. More of them meet throttling sooner.",
+        low=1,
+        high=64,
+    )
+    tls_cert_file: str = _setting("", "PEM certificate chain of the gRPC server; with it, plaintext is refused.")
+    tls_key_file: str = _setting("", "PEM private key of the gRPC server.")
+    tls_client_ca_file: str = _setting("", "PEM authorities whose client certificates are required (mutual TLS).")
+    log_level: str = _setting(
+        "info",
+        "`debug`, `info`, `warning` or `error`.",
+        choices=("debug", "info", "warning", "error"),
+    )
+    log_format: str = _setting("json", "`json`, or `console` for people.", choices=("json", "console"))
+
+    def endpoints(self) -> Cloud:
+        """The base URLs to call."""
+        if self.cloud == "custom":
+            return custom_cloud(self.authority_url, self.graph_url)
+        return CLOUDS[self.cloud]
+
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+
+SETTINGS = {setting.name: setting for setting in fields(Settings)}

@@ -1,0 +1,1 @@
+"""Inbound gRPC: decode, one call into the core, encode."""

@@ -1,0 +1,136 @@
+"""Which snapshot answers: the newest one, if it meets the caller's bound.
+
+`ServedSnapshots` finds the snapshot of a connection, gives it the label under which answers name it, and checks
+`Consistency`. A bound that is not met is an error, never an answer from older data.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from entraid.v1 import snapshot_pb2
+from entraid_service.errors import DirectoryNotSynced, DirectoryStale
+from entraid_service.model.ids import ConnectionId
+from entraid_service.model.snapshot import SnapshotVersion
+from entraid_service.ports import Clock, ConnectionStore
+from entraid_service.rpc.facades import SnapshotSource
+from entraid_service.rpc.names import connection_name
+from entraid_service.rpc.snapshot_tokens import SnapshotTokens
+from entraid_service.rpc.validate import staleness
+from entraid_service.snapshot.snapshot import Snapshot
+
+_MOST_LABELS = 4096
+"""Connections whose label is kept; a dropped one costs a read of the connection, nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    version: SnapshotVersion
+    uid: str
+    message: snapshot_pb2.Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A snapshot and how answers name it. Good until the next await: then the snapshot may be replaced."""
+
+    snapshot: Snapshot
+    uid: str
+    label: snapshot_pb2.Snapshot
+
+
+class ServedSnapshots:
+    """Snapshots as answers are taken from them."""
+
+    def __init__(
+        self, snapshots: SnapshotSource, *, connections: ConnectionStore, tokens: SnapshotTokens, clock: Clock
+    ) -> None:
+        self._snapshots = snapshots
+        self._connections = connections
+        self._tokens = tokens
+        self._clock = clock
+        self._labels: OrderedDict[ConnectionId, _Label] = OrderedDict()
+
+    def peek(self, connection_id: ConnectionId) -> Served | None:
+        """What is at hand without waiting: the way of nearly every decision."""
+        snapshot = self._snapshots.peek(connection_id)
+        label = self._labels.get(connection_id)
+        if snapshot is None or label is None or label.version is not snapshot.version:
+            return None
+        return Served(snapshot, label.uid, label.message)
+
+    async def get(
+        self, connection_id: ConnectionId, bounds: Collection[snapshot_pb2.Consistency] = ()
+    ) -> Served:
+        """The newest snapshot; if one of the bounds asks for a newer one, after one look whether there is one.
+
+        Raises:
+            ResourceNotFound: There is no such connection.
+            DirectoryNotSynced: Nothing was ever synced.
+            InvalidField: A bound holds a token that is not this connection's.
+            StoreUnavailable: The database cannot be read.
+        """
+        served = self.peek(connection_id) or await self._load(connection_id)
+        if any(self._asks_for_newer(served, bound) for bound in bounds):
+            await self._snapshots.refresh(connection_id)
+            served = self.peek(connection_id) or await self._load(connection_id)
+        return served
+
+    def check(self, served: Served, bound: snapshot_pb2.Consistency) -> None:
+        """Nothing, if the snapshot meets the bound.
+
+        Raises:
+            DirectoryStale: It is too old.
+            InvalidField: The bound is malformed.
+        """
+        version = served.snapshot.version
+        if bound.WhichOneof("requirement") == "max_staleness":
+            longest = staleness(bound.max_staleness, "consistency.max_staleness")
+            age = self._clock.now() - version.sync_time
+            if age.total_seconds() > longest:
+                raise _stale(version, f"is {_rounded(age)} old, which is older than was asked for")
+        elif self._asks_for_newer(served, bound):
+            raise _stale(version, "is older than the snapshot that was asked for")
+
+    def forget(self, connection_id: ConnectionId) -> None:
+        """Drops what is kept of a connection that is gone."""
+        self._snapshots.drop(connection_id)
+        self._labels.pop(connection_id, None)
+
+    def _asks_for_newer(self, served: Served, bound: snapshot_pb2.Consistency) -> bool:
+        if bound.WhichOneof("requirement") != "at_least_as_fresh":
+            return False
+        token = bound.at_least_as_fresh
+        asked = self._tokens.revision(served.uid, token, field="consistency.at_least_as_fresh")
+        return asked > served.snapshot.version.revision
+
+    async def _load(self, connection_id: ConnectionId) -> Served:
+        # The connection first: a name that nobody has is NOT_FOUND, not "never synced".
+        connection = await self._connections.get(connection_id)
+        snapshot = await self._snapshots.get(connection_id)
+        version = snapshot.version
+        if version.sync_time < connection.create_time:
+            # A former connection of this name left it behind; its data is no answer for this one.
+            self.forget(connection_id)
+            raise DirectoryNotSynced(
+                f"`{connection_name(connection_id)}` was made anew and has not been synced since: call Sync first"
+            )
+        label = _Label(version, connection.uid, self._tokens.label(connection.uid, version))
+        self._labels[connection_id] = label
+        self._labels.move_to_end(connection_id)
+        while len(self._labels) > _MOST_LABELS:
+            self._labels.popitem(last=False)
+        return Served(snapshot, label.uid, label.message)
+
+
+def _stale(version: SnapshotVersion, problem: str) -> DirectoryStale:
+    name = connection_name(version.connection_id)
+    return DirectoryStale(
+        f"the directory of `{name}` {problem}: call Sync and try again, or accept older data",
+        sync_time=version.sync_time,
+    )
+
+
+def _rounded(age: timedelta) -> timedelta:
+    return timedelta(seconds=round(age.total_seconds()))
