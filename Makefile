@@ -41,17 +41,18 @@ protos: $(STAMP) ## Regenerate clients/entraid/v1 from protos
 	@$(BIN)/python clients/generate_stubs.py
 
 protos-check: $(STAMP) ## buf lint, and generated code against protos
-	@$(BIN)/python clients/lint_protos.py lint
+	@$(BIN)/python clients/lint_protos.py
 	@$(BIN)/python clients/generate_stubs.py --check
 
 dockerfile: $(STAMP) ## hadolint
 	@$(BIN)/hadolint Dockerfile
 
-lock: $(STAMP) ## Resolve pyproject.toml anew into the two lock files
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra service --extra test --extra dev pyproject.toml -o requirements-dev.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra service -c requirements-dev.lock pyproject.toml -o requirements.lock
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+lock: $(STAMP) ## Resolve pyproject.toml anew into the lock files
+	@$(COMPILE) --extra service --extra test --extra build --extra dev pyproject.toml -o requirements-dev.lock
+	@$(COMPILE) --extra service -c requirements-dev.lock pyproject.toml -o requirements.lock
+	@echo hatchling | $(COMPILE) -c requirements-dev.lock - -o requirements-build.lock
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

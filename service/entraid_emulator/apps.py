@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .objects import ClientId, ObjectId, TenantId
+from entraid_emulator.objects import ClientId, ObjectId, TenantId
 
 DEFAULT_CLIENT_ID = ClientId("e41a7c52-6d0b-4f3e-9a86-2c5b1f70d9e3")
 DEFAULT_ROLES = frozenset({"User.Read.All", "GroupMember.Read.All"})
@@ -61,8 +61,8 @@ class AppRegistration:
         client_id: its application id.
         display_name: as Entra's texts name it.
         secrets: every secret it may use; any that matches and lives is good.
-        grants: application permissions by tenant. A tenant that is missing does not know the app (AADSTS700016); one with
-            an empty set knows it and has granted nothing, so that its tokens carry no roles.
+        grants: application permissions by tenant. A tenant that is missing does not know the app (AADSTS700016); one
+            with an empty set knows it and has granted nothing, so that its tokens carry no roles.
         is_disabled: whether an administrator switched it off (AADSTS7000112).
     """
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from .apps import AppRegistration
-from .clock import Clock
-from .login.keys import SigningKey
-from .objects import TenantId
-from .tenant import Tenant
+from entraid_emulator.apps import AppRegistration
+from entraid_emulator.clock import Clock
+from entraid_emulator.login.keys import SigningKey
+from entraid_emulator.objects import TenantId
+from entraid_emulator.tenant import Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,8 @@ class Behaviour:
     Attributes:
         token_lifetime: of an access token; Entra picks 60 to 90 minutes.
         cae_token_lifetime: of a token for a client that handles claims challenges (`CP1`).
-        hidden_membership: how the members of a hidden group answer an app without Member.Read.Hidden: 403, or no members.
+        hidden_membership: how the members of a hidden group answer an app without Member.Read.Hidden: 403, or no
+            members.
         page_size: objects per page when `$top` is not given.
         page_token_lifetime: how long a `$skiptoken` is good.
     """

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .objects import GROUP_TYPE, ODATA_TYPE, USER_TYPE, GraphObject, Json, ObjectId, object_id, text
-from .shelf import Base, Shelf
+from entraid_emulator.objects import GROUP_TYPE, ODATA_TYPE, USER_TYPE, GraphObject, Json, ObjectId, object_id, text
+from entraid_emulator.shelf import Base, Shelf
 
 
 class UnknownObjectError(KeyError):
@@ -52,13 +52,22 @@ class Entry:
 
 
 class Directory:
-    """Users, groups and other objects by id, with memberships and managers by id."""
+    """Users, groups and other objects by id, with memberships and managers by id.
+
+    Attributes:
+        users: the users, in order.
+        groups: the groups, in order.
+        others: devices, service principals, contacts, ...; each carries its `@odata.type`.
+        extra_properties: names of properties, by type, that these objects have beyond what Graph documents; a recorded
+            tenant knows more than any table.
+    """
 
     def __init__(self, base: DirectoryBase | None = None) -> None:
         self._base = base
-        self.users = Shelf(base and base.users)
-        self.groups = Shelf(base and base.groups)
+        self.users = Shelf(base.users if base else None)
+        self.groups = Shelf(base.groups if base else None)
         self.others = Shelf()
+        self.extra_properties: dict[str, frozenset[str]] = {}
         self._members: dict[ObjectId, list[ObjectId | None]] = {}
         self._managers: dict[ObjectId, ObjectId | None] = {}
         self._deleted: dict[ObjectId, GraphObject] = {}

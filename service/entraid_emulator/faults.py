@@ -1,6 +1,7 @@
 """Scripted faults: which requests go wrong, how and how often. Decides only; `traffic` carries it out.
 
-The first fault of the script that matches a request decides. Faults are data, so that a test can name, print and share them.
+The first fault of the script that matches a request decides. Faults are data, so that a test can name, print and share
+them.
 """
 
 import re
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from .objects import Json
+from entraid_emulator.objects import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,8 @@ class Fault:
         times: how many requests it then hits; None means all of them.
         status: HTTP status to answer with; None means that the request is served (after `delay`).
         headers: headers of that answer, such as `Retry-After`.
-        body: its body: text and bytes as they are, anything else as JSON; None means the usual error body of that status.
+        body: its body: text and bytes as they are, anything else as JSON; None means the usual error body of that
+            status.
         delay: how long to wait first.
         drop: close the connection instead of answering.
         cut: serve the request, but send only that many bytes of the body and then close the connection.

@@ -1,9 +1,9 @@
 """What a directory holds: Graph-shaped objects and the ids that name them. Values only; `directory` keeps them."""
 
 from collections.abc import Mapping, Sequence
-from typing import NewType, TypeAlias
+from typing import NewType, TypeAlias, Union
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = Union[bool, int, float, str, Sequence["Json"], Mapping[str, "Json"], None]  # noqa: UP007 - `|` takes no forward reference
 """Anything a JSON document can hold."""
 
 GraphObject: TypeAlias = Mapping[str, Json]

@@ -1,14 +1,15 @@
 """One ordered collection of directory objects, changeable while it is being paged.
 
-Every object has an ordinal that it keeps for life: pages are cut by ordinal, so a change between two pages neither repeats
-nor skips an object that was there throughout. Under the changes may lie a `Base` that computes its objects from their
+Every object has an ordinal that it keeps for life: pages are cut by ordinal, so a change between two pages neither
+repeats nor skips an object that was there throughout. Under the changes may lie a `Base` that computes its objects
+from their
 index: a generated tenant of 300,000 users then costs memory only for what was changed.
 """
 
 from collections.abc import Iterator
 from typing import Protocol
 
-from .objects import GraphObject, ObjectId, object_id, text
+from entraid_emulator.objects import GraphObject, ObjectId, object_id, text
 
 
 class Base(Protocol):

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from .directory import Directory
-from .objects import TenantId
+from entraid_emulator.directory import Directory
+from entraid_emulator.objects import TenantId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

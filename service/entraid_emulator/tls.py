@@ -1,7 +1,7 @@
 """Throw-away TLS: a CA that lives as long as the emulator and one server certificate signed by it.
 
-Order: make the CA, sign the server certificate, write both beside each other, load them into an SSL context. The CA's key
-never leaves memory. What clients need is the CA's certificate (`ca.pem`). Nothing here serves requests.
+Order: make the CA, sign the server certificate, write both beside each other, load them into an SSL context. The CA's
+key never leaves memory. What clients need is the CA's certificate (`ca.pem`). Nothing here serves requests.
 
 Both certificates carry the extensions that `ssl.VERIFY_X509_STRICT` asks for, a default since Python 3.13
 (https://docs.python.org/3/library/ssl.html#ssl.create_default_context).

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from ..cloud import Cloud
-from ..objects import Json
-from .errors import malformed_tenant, missing_parameter, unknown_instance, unknown_tenant
-from .request import LoginRequest
+from entraid_emulator.cloud import Cloud
+from entraid_emulator.login.errors import malformed_tenant, missing_parameter, unknown_instance, unknown_tenant
+from entraid_emulator.login.request import LoginRequest
+from entraid_emulator.objects import Json
 
 ANY_TENANT = frozenset({"common", "organizations"})
 _TENANT_SHAPE = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z0-9-]+(\.[a-z0-9-]+)+")

@@ -1,7 +1,7 @@
 """What Entra answers when it refuses: one function per AADSTS code, in one body shape.
 
-Codes and meanings: https://learn.microsoft.com/entra/identity-platform/reference-error-codes. Where the OAuth word or the
-HTTP status of a code is not published, what has been observed is used.
+Codes and meanings: https://learn.microsoft.com/entra/identity-platform/reference-error-codes. Where the OAuth word or
+the HTTP status of a code is not published, what has been observed is used.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
-from ..objects import Json
+from entraid_emulator.objects import Json
 
 
 class LoginError(Exception):
@@ -60,7 +60,8 @@ def unknown_tenant(name: str, *, error: str = "invalid_request") -> LoginError:
         90002,
         error,
         f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing into the correct"
-        " cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the"
+        " cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for"
+        " the"
         " tenant.",
     )
 
@@ -109,7 +110,8 @@ def unknown_app(client_id: str, tenant: str) -> LoginError:
         700016,
         "unauthorized_client",
         f"Application with identifier '{client_id}' was not found in the directory '{tenant}'. This can happen if the"
-        " application has not been installed by the administrator of the tenant or consented to by any user in the tenant."
+        " application has not been installed by the administrator of the tenant or consented to by any user in the"
+        " tenant."
         " You may have sent your authentication request to the wrong tenant.",
     )
 
@@ -134,7 +136,8 @@ def wrong_secret(client_id: str) -> LoginError:
     return LoginError(
         7000215,
         "invalid_client",
-        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the"
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not"
+        " the"
         f" client secret ID, for a secret added to app '{client_id}'.",
         status=HTTPStatus.UNAUTHORIZED,
     )
@@ -145,7 +148,8 @@ def expired_secret(client_id: str) -> LoginError:
     return LoginError(
         7000222,
         "invalid_client",
-        f"The provided client secret keys for app '{client_id}' are expired. Visit the Azure portal to create new keys for"
+        f"The provided client secret keys for app '{client_id}' are expired. Visit the Azure portal to create new"
+        " keys for"
         " your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security:"
         " https://aka.ms/certCreds.",
         status=HTTPStatus.UNAUTHORIZED,
@@ -168,7 +172,8 @@ def bad_scope(scope: str) -> LoginError:
     return LoginError(
         70011,
         "invalid_scope",
-        "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope'"
+        "The provided request must include a 'scope' input parameter. The provided value for the input parameter"
+        " 'scope'"
         f" is not valid. The scope {scope} is not valid.",
     )
 
@@ -179,6 +184,7 @@ def unknown_resource(resource: str, tenant: str) -> LoginError:
         500011,
         "invalid_resource",
         f"The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the"
-        " application has not been installed by the administrator of the tenant or consented to by any user in the tenant."
+        " application has not been installed by the administrator of the tenant or consented to by any user in the"
+        " tenant."
         " You might have sent your authentication request to the wrong tenant.",
     )

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from ..objects import Json
+from entraid_emulator.objects import Json
 
 
 class SigningKey:
@@ -33,7 +33,12 @@ class SigningKey:
         Raises:
             jwt.InvalidTokenError: it is malformed, or somebody else signed it.
         """
-        options: jwt.types.Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
+        options: jwt.types.Options = {
+            "verify_exp": False,
+            "verify_nbf": False,
+            "verify_iat": False,
+            "verify_aud": False,
+        }
         claims: Mapping[str, Json] = jwt.decode(token, self._key.public_key(), algorithms=["RS256"], options=options)
         return claims
 

@@ -1,4 +1,4 @@
-"""The login side at the wire: URLs, request in, headers and body out. The answers are made in `discovery`, `token_endpoint`."""
+"""The login side at the wire: URLs, request in, headers and body out. Answers come from its other rooms."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,11 +7,11 @@ from http import HTTPStatus
 import orjson
 from aiohttp import web
 
-from ..cloud import Cloud
-from ..objects import Json
-from . import discovery, token_endpoint
-from .errors import LoginError, Trace, error_body
-from .request import LoginRequest
+from entraid_emulator.cloud import Cloud
+from entraid_emulator.login import discovery, token_endpoint
+from entraid_emulator.login.errors import LoginError, Trace, error_body
+from entraid_emulator.login.request import LoginRequest
+from entraid_emulator.objects import Json
 
 Answer = Callable[[Cloud, LoginRequest], Mapping[str, Json]]
 
@@ -43,7 +43,9 @@ def add_login(router: web.UrlDispatcher, cloud: Cloud) -> None:
     router.add_route("*", "/{tenant}/oauth2/v2.0/token", _served(cloud, token_endpoint.token, headers=_PRIVATE))
 
 
-def _served(cloud: Cloud, answer: Answer, *, headers: Mapping[str, str]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _served(
+    cloud: Cloud, answer: Answer, *, headers: Mapping[str, str]
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handler(request: web.Request) -> web.StreamResponse:
         trace = _trace(cloud, request)
         try:

@@ -1,21 +1,21 @@
-"""`POST /{tenant}/oauth2/v2.0/token` for the client-credentials grant. Pure: a request in, a token answer or a refusal out.
+"""`POST /{tenant}/oauth2/v2.0/token` for the client-credentials grant: a request in, a token or a refusal out. Pure.
 
-Order, as Entra's answers show it: the form, the tenant, the app, its credential, the scope, the resource. Other grants are
-refused as unsupported. https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+Order, as Entra's answers show it: the form, the tenant, the app, its credential, the scope, the resource. Other grants
+are refused as unsupported. https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
 
 import json
 from collections.abc import Mapping
 from datetime import timedelta
 
-from ..apps import AppRegistration
-from ..cloud import Cloud
-from ..objects import Json
-from ..tenant import Tenant
-from . import errors
-from .discovery import ANY_TENANT, check_shape
-from .request import LoginRequest
-from .tokens import GRAPH_APP_ID, GRAPH_RESOURCE, Issue, app_only_claims
+from entraid_emulator.apps import AppRegistration
+from entraid_emulator.cloud import Cloud
+from entraid_emulator.login import errors
+from entraid_emulator.login.discovery import ANY_TENANT, check_shape
+from entraid_emulator.login.request import LoginRequest
+from entraid_emulator.login.tokens import GRAPH_APP_ID, GRAPH_RESOURCE, Issue, app_only_claims
+from entraid_emulator.objects import Json
+from entraid_emulator.tenant import Tenant
 
 _CLIENT_CREDENTIALS = "client_credentials"
 _DEFAULT = "/.default"
@@ -101,9 +101,7 @@ def _handles_challenges(claims: str) -> bool:
         return False
 
 
-def _answer(
-    cloud: Cloud, tenant: Tenant, app: AppRegistration, *, audience: str, is_cae: bool
-) -> Mapping[str, Json]:
+def _answer(cloud: Cloud, tenant: Tenant, app: AppRegistration, *, audience: str, is_cae: bool) -> Mapping[str, Json]:
     behaviour = cloud.behaviour
     lifetime = behaviour.cae_token_lifetime if is_cae else behaviour.token_lifetime
     issue = Issue(tenant=tenant, app=app, audience=audience, lifetime=lifetime, is_cae=is_cae)

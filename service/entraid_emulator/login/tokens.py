@@ -1,7 +1,7 @@
 """App-only access tokens for Microsoft Graph: their claims, and nothing about who may have one.
 
-The claims are those of a real app-only Graph token: version 1.0 and the issuer `sts.windows.net` although the v2.0 endpoint
-issues it, and `iat` 300 s in the past.
+The claims are those of a real app-only Graph token: version 1.0 and the issuer `sts.windows.net` although the v2.0
+endpoint issues it, and `iat` 300 s in the past.
 """
 
 import base64
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..apps import AppRegistration
-from ..objects import Json
-from ..tenant import Tenant
+from entraid_emulator.apps import AppRegistration
+from entraid_emulator.objects import Json
+from entraid_emulator.tenant import Tenant
 
 GRAPH_RESOURCE = "https://graph.microsoft.com"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"

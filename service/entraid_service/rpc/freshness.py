@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from entraid.v1 import snapshot_pb2
-from entraid_service.errors import DirectoryNotSynced, DirectoryStale
+from entraid_service.errors import DirectoryNotSynced, DirectoryStale, InvalidField
 from entraid_service.model.ids import ConnectionId
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports import Clock, ConnectionStore
@@ -60,50 +60,57 @@ class ServedSnapshots:
             return None
         return Served(snapshot, label.uid, label.message)
 
-    async def get(
-        self, connection_id: ConnectionId, bounds: Collection[snapshot_pb2.Consistency] = ()
-    ) -> Served:
-        """The newest snapshot; if one of the bounds asks for a newer one, after one look whether there is one.
+    async def get(self, connection_id: ConnectionId, bounds: Collection[snapshot_pb2.Consistency] = ()) -> Served:
+        """The newest snapshot; where a bound asks for newer data, after one look whether there is any.
+
+        The bounds may still be unmet: `check` tells for each.
 
         Raises:
             ResourceNotFound: There is no such connection.
             DirectoryNotSynced: Nothing was ever synced.
-            InvalidField: A bound holds a token that is not this connection's.
             StoreUnavailable: The database cannot be read.
         """
         served = self.peek(connection_id) or await self._load(connection_id)
-        if any(self._asks_for_newer(served, bound) for bound in bounds):
+        if any(self._could_be_newer(served, bound) for bound in bounds):
             await self._snapshots.refresh(connection_id)
             served = self.peek(connection_id) or await self._load(connection_id)
         return served
 
     def check(self, served: Served, bound: snapshot_pb2.Consistency) -> None:
-        """Nothing, if the snapshot meets the bound.
+        """Returns if the snapshot meets the bound.
 
         Raises:
             DirectoryStale: It is too old.
-            InvalidField: The bound is malformed.
+            InvalidField: The bound is malformed, or its token is not this connection's.
         """
         version = served.snapshot.version
-        if bound.WhichOneof("requirement") == "max_staleness":
-            longest = staleness(bound.max_staleness, "consistency.max_staleness")
-            age = self._clock.now() - version.sync_time
-            if age.total_seconds() > longest:
-                raise _stale(version, f"is {_rounded(age)} old, which is older than was asked for")
-        elif self._asks_for_newer(served, bound):
-            raise _stale(version, "is older than the snapshot that was asked for")
+        match bound.WhichOneof("requirement"):
+            case "max_staleness":
+                longest = staleness(bound.max_staleness, "consistency.max_staleness")
+                age = self._clock.now() - version.sync_time
+                if age.total_seconds() > longest:
+                    raise _stale(version, f"is {_rounded(age)} old, which is older than was asked for")
+            case "at_least_as_fresh":
+                token = bound.at_least_as_fresh
+                asked = self._tokens.revision(served.uid, token, field="consistency.at_least_as_fresh")
+                if asked > version.revision:
+                    raise _stale(version, "is older than the snapshot that was asked for")
+            case _:
+                return
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Drops what is kept of a connection that is gone."""
         self._snapshots.drop(connection_id)
         self._labels.pop(connection_id, None)
 
-    def _asks_for_newer(self, served: Served, bound: snapshot_pb2.Consistency) -> bool:
-        if bound.WhichOneof("requirement") != "at_least_as_fresh":
+    def _could_be_newer(self, served: Served, bound: snapshot_pb2.Consistency) -> bool:
+        try:
+            self.check(served, bound)
+        except DirectoryStale:
+            return True
+        except InvalidField:
             return False
-        token = bound.at_least_as_fresh
-        asked = self._tokens.revision(served.uid, token, field="consistency.at_least_as_fresh")
-        return asked > served.snapshot.version.revision
+        return False
 
     async def _load(self, connection_id: ConnectionId) -> Served:
         # The connection first: a name that nobody has is NOT_FOUND, not "never synced".

@@ -1,0 +1,1 @@
+"""The commands of `entraidctl`, one room per group of them."""

@@ -1,0 +1,153 @@
+"""Shows a sync run: a live bar on a terminal, a line per phase elsewhere, and what came of it in the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from entraid.v1.sync_service_pb2 import GroupResolution, SyncRun
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from entraid_client.show.screen import clean, plain
+from entraid_client.show.words import count, resolution_state, run_phase, run_state, sync_mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from rich.console import Console
+
+_PHASES: Final = 4
+
+
+class RunView(Protocol):
+    """Something that shows a run while it moves."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def update(self, run: SyncRun) -> None:
+        """Shows the run as it is now."""
+
+
+class Bar:
+    """A bar over the phases with counters that move; for a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[counts]}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("pending", total=_PHASES + 1, counts="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def update(self, run: SyncRun) -> None:
+        """Moves the bar to the run's phase and its counters to the run's."""
+        self._progress.update(
+            self._task, description=phase_line(run), completed=run.progress.phase, counts=counters(run)
+        )
+
+
+class Lines:
+    """A line whenever phase or state change; for logs. Without a console it is silent."""
+
+    def __init__(self, console: Console | None) -> None:
+        self._console = console
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+    def update(self, run: SyncRun) -> None:
+        """Prints the run if it has moved on."""
+        line = phase_line(run)
+        if self._console is not None and line != self._last:
+            self._last = line
+            self._console.print(plain(f"{line}: {counters(run)}"), soft_wrap=True)
+
+
+def phase_line(run: SyncRun) -> str:
+    """What the run is doing, in words."""
+    if run.state == SyncRun.STATE_RUNNING and run.progress.phase:
+        doing = "writing" if run.progress.phase == SyncRun.PHASE_COMMIT else f"reading {run_phase(run.progress.phase)}"
+        return f"{sync_mode(run.mode)} sync, {doing}"
+    return f"{sync_mode(run.mode)} sync, {run_state(run.state)}"
+
+
+def counters(run: SyncRun) -> str:
+    """How much was read so far, in words."""
+    progress = run.progress
+    parts = [
+        count(progress.users, "user"),
+        count(progress.groups, "group"),
+        count(progress.memberships, "membership"),
+        count(progress.graph_requests, "request"),
+    ]
+    if progress.throttled_requests:
+        parts.append(f"{progress.throttled_requests:,} throttled")
+    if progress.skipped_objects:
+        parts.append(f"{progress.skipped_objects:,} skipped")
+    return ", ".join(parts)
+
+
+def summary(run: SyncRun) -> Text:
+    """What came of a run: what it read, what it changed, what it left out, why it stopped."""
+    style = "green" if run.state == SyncRun.STATE_SUCCEEDED else "yellow"
+    if run.state == SyncRun.STATE_FAILED:
+        style = "red"
+    text = Text.assemble(
+        (f"{sync_mode(run.mode)} sync {run_state(run.state)}", f"bold {style}"), f"  {clean(run.name)}"
+    )
+    for title, line in _summary_lines(run):
+        text.append(f"\n  {title + ':':<11}", style="bold")
+        text.append(clean(line))
+    return text
+
+
+def _summary_lines(run: SyncRun) -> Iterator[tuple[str, str]]:
+    if run.state in {SyncRun.STATE_PENDING, SyncRun.STATE_RUNNING}:
+        yield "next", f"follow it with `entraidctl sync --follow {run.name}`"
+        return
+    yield "read", counters(run)
+    if run.HasField("changes"):
+        yield from _changes(run.changes)
+    if run.progress.skipped_objects:
+        yield "skipped", f"{count(run.progress.skipped_objects, 'unreadable object')}; the service's log names each"
+    for resolution in run.group_resolutions:
+        if resolution.state != GroupResolution.STATE_RESOLVED:
+            candidates = f" ({', '.join(resolution.groups)})" if resolution.groups else ""
+            yield "group", f"`{resolution.entry}` {resolution_state(resolution.state)}{candidates}"
+    if run.HasField("error"):
+        yield "why", run.error.message
+    if run.state == SyncRun.STATE_HELD:
+        yield "why", "it would remove more than the service allows at a stroke; the former data stays in use"
+        yield "next", f"look into the tenant, then `entraidctl approve {run.name}`, or sync again"
+    if run.state in {SyncRun.STATE_FAILED, SyncRun.STATE_CANCELLED}:
+        yield "next", "the former data stays in use; see the cause, then sync again"
+
+
+def _changes(changes: SyncRun.Changes) -> Iterator[tuple[str, str]]:
+    yield "users", f"{changes.users_upserted:,} added or changed, {changes.users_deleted:,} removed"
+    yield "groups", f"{changes.groups_upserted:,} added or changed, {changes.groups_deleted:,} removed"
+    yield "members", f"{changes.memberships_added:,} added, {changes.memberships_removed:,} removed"

@@ -1,0 +1,92 @@
+"""Tables of connections and sync runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from entraid.v1.connection_service_pb2 import Connection
+from entraid.v1.sync_service_pb2 import SyncRun
+from rich import box
+from rich.table import Table
+
+from entraid_client.show.screen import plain
+from entraid_client.show.words import connection_state, last_segment, moment, run_state, sync_mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_CONNECTION_STYLES: Final[Mapping[int, str]] = {
+    Connection.STATE_ACTIVE: "green",
+    Connection.STATE_PENDING_CONSENT: "yellow",
+    Connection.STATE_DEGRADED: "red",
+}
+_RUN_STYLES: Final[Mapping[int, str]] = {
+    SyncRun.STATE_SUCCEEDED: "green",
+    SyncRun.STATE_FAILED: "red",
+    SyncRun.STATE_HELD: "yellow",
+}
+
+
+def connections_table(connections: Iterable[Connection]) -> Table:
+    """One row per connection."""
+    table = _table("connection", "name", "tenant", "state", "last sync")
+    for connection in connections:
+        table.add_row(
+            plain(last_segment(connection.name), "bold"),
+            plain(connection.display_name),
+            plain(connection.tenant_id or "-"),
+            plain(connection_state(connection.state), _CONNECTION_STYLES.get(connection.state, "")),
+            plain(moment(connection.snapshot.sync_time)),
+        )
+    return table
+
+
+def connection_details(connection: Connection) -> Table:
+    """Everything about one connection; permissions that are missing and the last error stand out."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value, style in _connection_rows(connection):
+        table.add_row(plain(name), plain(value or "-", style))
+    return table
+
+
+def _connection_rows(connection: Connection) -> Iterable[tuple[str, str, str]]:
+    yield "connection", connection.name, ""
+    yield "name", connection.display_name, ""
+    yield "tenant", connection.tenant_id, ""
+    yield "client id", connection.client_id, ""
+    yield "state", connection_state(connection.state), _CONNECTION_STYLES.get(connection.state, "")
+    yield "groups to sync", ", ".join(connection.groups_to_sync) or "everything", ""
+    yield "granted permissions", ", ".join(connection.granted_permissions), ""
+    if connection.missing_permissions:
+        yield "missing permissions", ", ".join(connection.missing_permissions), "red"
+    yield "credential expires", moment(connection.credential_expire_time), ""
+    yield "last sync", moment(connection.snapshot.sync_time), ""
+    if connection.HasField("last_error"):
+        yield "last error", connection.last_error.message, "red"
+
+
+def runs_table(runs: Iterable[SyncRun]) -> Table:
+    """One row per sync run."""
+    table = _table("run", "state", "mode", "asked for", "ended", "users", "groups", "memberships", "skipped")
+    for run in runs:
+        table.add_row(
+            plain(last_segment(run.name)),
+            plain(run_state(run.state), _RUN_STYLES.get(run.state, "")),
+            plain(sync_mode(run.mode)),
+            plain(moment(run.create_time)),
+            plain(moment(run.end_time)),
+            plain(f"{run.progress.users:,}"),
+            plain(f"{run.progress.groups:,}"),
+            plain(f"{run.progress.memberships:,}"),
+            plain(f"{run.progress.skipped_objects:,}", "yellow" if run.progress.skipped_objects else ""),
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

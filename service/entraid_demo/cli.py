@@ -1,0 +1,86 @@
+"""`entraid demo`: emulator and service on free ports in a throw-away folder, and a walk through them.
+
+With `--keep` both stay up afterwards, and grpcurl lines are printed to try.
+"""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from entraid_demo.grpcurl import grpcurl_lines
+from entraid_demo.processes import ProcessFailedError, running
+from entraid_demo.walk import walk
+
+_GRAPH_LATENCY_MS = 40
+"""As if Graph were some way off, so that the progress of a sync can be seen."""
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Stay up afterwards and print grpcurl lines to try.")
+def demo(*, keep: bool) -> None:
+    """Show connect, sync, list and evaluate against an emulated tenant, on free ports."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        with tempfile.TemporaryDirectory(prefix="entraid-demo-") as folder:
+            is_as_expected = _show(Path(folder), keep=keep)
+    except ProcessFailedError as error:
+        raise click.ClickException(str(error)) from error
+    if not is_as_expected:
+        raise click.ClickException("a step came out other than it has to; see above")
+
+
+def _show(folder: Path, *, keep: bool) -> bool:
+    emulated = [
+        "emulator",
+        "--tenant",
+        "contoso",
+        "--latency",
+        str(_GRAPH_LATENCY_MS),
+        "--ca-file",
+        str(folder / "ca.pem"),
+    ]
+    with running("emulator", emulated, folder=folder, environment=_clean_environment()) as emulator:
+        click.echo(f"emulator of Entra and Graph: {emulator['url']}")
+        with running("serve", ["serve"], folder=folder, environment=_service_environment(emulator)) as service:
+            click.echo(f"entraid service: {service['grpc_address']}")
+            is_as_expected = walk(emulator, service["grpc_address"], say=click.echo)
+            if keep and is_as_expected:
+                _stay(emulator, service)
+    return is_as_expected
+
+
+def _clean_environment() -> dict[str, str]:
+    # What the person has set for a real service must not reach the demo's.
+    return {name: value for name, value in os.environ.items() if not name.startswith("ENTRAID")}
+
+
+def _service_environment(emulator: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **_clean_environment(),
+        "ENTRAID_CLOUD": "custom",
+        "ENTRAID_AUTHORITY_URL": emulator["authority_url"],
+        "ENTRAID_GRAPH_URL": emulator["graph_url"],
+        "ENTRAID_CA_BUNDLE": emulator["ca_file"],
+        "ENTRAID_GRPC_ADDRESS": "127.0.0.1:0",
+        "ENTRAID_HTTP_ADDRESS": "127.0.0.1:0",
+        "ENTRAID_DATABASE_URL": "sqlite:///entraid.db",
+    }
+
+
+def _stay(emulator: Mapping[str, str], service: Mapping[str, str]) -> None:
+    click.echo("")
+    click.echo("Both stay up. In another terminal:")
+    for line in grpcurl_lines(emulator, service["grpc_address"]):
+        click.echo(f"\n{line}")
+    click.echo("\nStop with Ctrl-C.")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        click.echo("")

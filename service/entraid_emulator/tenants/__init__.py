@@ -1,0 +1,1 @@
+"""Tenants to serve: `contoso` made by hand, `generated` of any size, `recorded` from a file."""

@@ -1,0 +1,111 @@
+"""What every request goes through before it is served: the journal, the latency, the scripted faults.
+
+An aiohttp middleware. It decides nothing: `faults` says what goes wrong, `journal` keeps what happened.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from http import HTTPStatus
+
+import orjson
+from aiohttp import web
+
+from entraid_emulator.clock import Clock
+from entraid_emulator.faults import Fault, FaultScript
+from entraid_emulator.graph.errors import USUAL, error_body
+from entraid_emulator.graph.routes import PREFIX
+from entraid_emulator.journal import Journal
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_DROPPED = 0
+
+
+class Traffic:
+    """The one way in.
+
+    Attributes:
+        faults: what goes wrong next.
+        journal: what was asked and answered.
+        latency: how long every request waits first; tests change it while the emulator runs.
+    """
+
+    def __init__(self, clock: Clock, *, latency: timedelta = timedelta()) -> None:
+        self.faults = FaultScript()
+        self.journal = Journal()
+        self.latency = latency
+        self._clock = clock
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Wait, fail or serve, then write it down."""
+        at = self._clock.now()
+        target = request.path + (f"?{request.query_string}" if request.query_string else "")
+        fault = self.faults.next_for(request.method, target)
+        await self._wait(fault)
+        status = _DROPPED
+        try:
+            response = await self._outcome(request, handler, fault)
+            status = _DROPPED if fault is not None and fault.drop else response.status
+        except web.HTTPException as refusal:  # aiohttp's own 404 for a URL that is on neither side
+            status = refusal.status
+            raise
+        finally:
+            self.journal.write(at, request.method, target, status=status)
+        return response
+
+    async def _wait(self, fault: Fault | None) -> None:
+        pause = self.latency + (fault.delay if fault else timedelta())
+        if pause:
+            await asyncio.sleep(pause.total_seconds())
+
+    async def _outcome(self, request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
+        if fault is not None and fault.drop:
+            _close(request)
+            return web.Response()  # nobody is left to get it: aiohttp finds the connection closed and drops it
+        if fault is not None and fault.status is not None:
+            return self._scripted(request, fault)
+        response = await handler(request)
+        if fault is not None and fault.cut is not None:
+            return await _cut(request, response, fault.cut)
+        return response
+
+    def _scripted(self, request: web.Request, fault: Fault) -> web.Response:
+        status = fault.status or HTTPStatus.INTERNAL_SERVER_ERROR
+        body, content_type = self._body(request, fault, status)
+        headers = {"Content-Type": content_type, "request-id": str(uuid.uuid4()), **fault.headers}
+        return web.Response(body=body, status=status, headers=headers)
+
+    def _body(self, request: web.Request, fault: Fault, status: int) -> tuple[bytes, str]:
+        match fault.body:
+            case bytes():
+                return fault.body, "application/octet-stream"
+            case str():
+                return fault.body.encode(), "application/json"
+            case None if request.path.startswith(PREFIX):
+                code, message = USUAL.get(HTTPStatus(status), ("UnknownError", ""))
+                own = str(uuid.uuid4())
+                body = error_body(code, message, at=self._clock.now(), request_id=own, client_request_id=own)
+                return orjson.dumps(body), "application/json"
+            case None:
+                return b"", "text/html"
+            case _:
+                return orjson.dumps(fault.body), "application/json"
+
+
+async def _cut(request: web.Request, response: web.StreamResponse, size: int) -> web.StreamResponse:
+    """Send the head of the whole answer, the beginning of its body, and hang up."""
+    body = response.body if isinstance(response, web.Response) and isinstance(response.body, bytes) else b""
+    partial = web.StreamResponse(status=response.status, headers=response.headers)
+    partial.content_length = len(body)
+    await partial.prepare(request)
+    await partial.write(body[:size])
+    _close(request)
+    return partial
+
+
+def _close(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.close()

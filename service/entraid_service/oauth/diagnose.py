@@ -1,0 +1,139 @@
+"""From what went wrong at the login side to an error in plain words: what, why, what to do next. Pure."""
+
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from http import HTTPStatus
+
+from entraid_service.errors import CredentialsRejected, EntraidError, EntraUnavailable
+from entraid_service.oauth.aadsts import DIAGNOSES, REFERENCE, Diagnosis, Ground
+
+_CODE = re.compile(r"AADSTS(\d{4,9})")
+_TAIL = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
+_MAX_TEXT = 300
+"""Characters of Entra's own words that are passed on."""
+
+_PASSING_ERRORS = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+"""OAuth's words for what passes by itself (https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)."""
+
+
+def diagnose(
+    answer: Mapping[str, object], *, status: int = HTTPStatus.BAD_REQUEST, retry_after: timedelta | None = None
+) -> EntraidError:
+    """The error that Entra's refusal means.
+
+    Args:
+        answer: The JSON object of the refusal: `error`, `error_description`, `error_codes`, `trace_id`; any may be
+            missing.
+        status: HTTP status it came with.
+        retry_after: What Entra asked for, if it did.
+
+    Returns:
+        `EntraUnavailable` for what passes by itself, else `CredentialsRejected`.
+    """
+    code = _code(answer)
+    trace_id = _line(answer.get("trace_id"))
+    known = DIAGNOSES.get(code) if code else None
+    if _is_passing(answer, status, known):
+        text = known.cause if known else _own_words(answer) or f"it answered with status {status}"
+        named = f" (AADSTS{code})" if code else ""
+        return EntraUnavailable(
+            f"Entra did not issue a token{named}: {text}; nothing has to be changed, try again later{_trace(trace_id)}",
+            retry_after=retry_after,
+        )
+    aadsts = f"AADSTS{code}" if code else ""
+    text = _known_text(known, aadsts) if known else _unknown_text(answer, status)
+    return CredentialsRejected(text + _trace(trace_id), aadsts=aadsts, trace_id=trace_id)
+
+
+def unreachable(error: BaseException, *, host: str, through_proxy: bool = False) -> EntraUnavailable:
+    """The error that a failed connection to the login host means.
+
+    Only the kind of failure and the host are told: texts of HTTP libraries may hold URLs with credentials.
+    """
+    chain = tuple(_chain(error))
+    names = {type(link).__name__ for link in chain}
+    certificate = next((link for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
+    if certificate is not None:
+        return EntraUnavailable(
+            f"the TLS certificate of `{host}` is not trusted: {certificate.verify_message}; if a proxy or a private "
+            "authority signs it, set the CA bundle to its certificate"
+        )
+    if "ProxyError" in names:
+        return EntraUnavailable(
+            f"`{host}` cannot be reached through the configured proxy: check the proxy's address and credentials"
+        )
+    if any(isinstance(link, ssl.SSLError) for link in chain) or "SSLError" in names:
+        return EntraUnavailable(
+            f"no TLS connection to `{host}` came about: check the authority URL, and what stands between"
+        )
+    if names & {"ReadTimeout", "ConnectTimeout", "TimeoutError", "Timeout"}:
+        return EntraUnavailable(f"`{host}` did not answer in time: try again later, and check firewall and proxy")
+    if names & {"NameResolutionError", "gaierror"}:
+        return EntraUnavailable(f"the name `{host}` cannot be resolved: check the authority URL, and DNS")
+    if "BrokenAnswer" in names or isinstance(error, ValueError | KeyError | TypeError | RuntimeError):
+        return EntraUnavailable(
+            f"`{host}` answered with something that the login side of Entra does not send: check the authority URL, "
+            "and whether a proxy answers in its place"
+        )
+    way = " through the configured proxy" if through_proxy else ""
+    return EntraUnavailable(f"`{host}` cannot be reached{way}: check the authority URL, the network and the proxy")
+
+
+def _code(answer: Mapping[str, object]) -> int | None:
+    codes = answer.get("error_codes")
+    if isinstance(codes, list) and codes and isinstance(codes[0], int):
+        return codes[0]
+    found = _CODE.search(str(answer.get("error_description", "")))
+    return int(found[1]) if found else None
+
+
+def _is_passing(answer: Mapping[str, object], status: int, known: Diagnosis | None) -> bool:
+    if known is not None and known.ground is Ground.TRANSIENT:
+        return True
+    return (
+        status == HTTPStatus.TOO_MANY_REQUESTS
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        or answer.get("error") in _PASSING_ERRORS
+    )
+
+
+def _known_text(known: Diagnosis, aadsts: str) -> str:
+    return f"Entra rejected {known.rejected} ({aadsts}): {known.cause}; {known.remedy}; see {known.link}"
+
+
+def _unknown_text(answer: Mapping[str, object], status: int) -> str:
+    word = _line(answer.get("error")) or f"status {status}"
+    text = _own_words(answer)
+    said = f"{word}: {text}" if text else word
+    return f"Entra rejected the app's request for a token; its own words: {said}; look the code up at {REFERENCE}"
+
+
+def _own_words(answer: Mapping[str, object]) -> str:
+    return _line(_TAIL.sub("", str(answer.get("error_description") or "")))
+
+
+def _line(value: object) -> str:
+    """One printable line of bounded length: Entra's texts go into logs and terminals."""
+    text = value if isinstance(value, str) else ""
+    clean = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return clean if len(clean) <= _MAX_TEXT else clean[:_MAX_TEXT] + "…"
+
+
+def _trace(trace_id: str) -> str:
+    return f"; trace ID `{trace_id}`" if trace_id else ""
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it says it came from; urllib3 keeps that in `reason` or in its arguments."""
+    seen: set[int] = set()
+    todo: list[BaseException] = [error]
+    while todo:
+        link = todo.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        candidates = (link.__cause__, link.__context__, getattr(link, "reason", None), *link.args)
+        todo.extend(one for one in candidates if isinstance(one, BaseException))
