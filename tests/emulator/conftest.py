@@ -1,5 +1,6 @@
 """Fixtures of the emulator's tests: one emulator for all that only read, a new one for each test that changes it."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,6 +10,10 @@ import requests
 
 from emulator.wire import Wire
 from entraid_emulator import Emulator, contoso, in_background
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # msgraph-sdk's base package warns of itself when imported
+    import kiota_abstractions.default_query_parameters  # noqa: F401 - so that later imports of it stay silent
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import ssl
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import msal
@@ -17,10 +18,11 @@ from msgraph.generated.models.user import User
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
+from msgraph_core import GraphClientFactory
 from msgraph_core.tasks.page_iterator import PageIterator
 
 from emulator.wire import GRAPH_SCOPE, Wire
-from entraid_emulator import CONTOSO_TENANT_ID
+from entraid_emulator import CONTOSO_TENANT_ID, Fault
 
 ENGINEERING = "bbbbbbbb-0000-4000-8000-000000000002"
 ADA = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -81,10 +83,10 @@ def test_msal_hands_on_the_refusal(contoso_wire: Wire) -> None:
         msal_app(contoso_wire, tenant="00000000-1111-4222-8333-444444444444").acquire_token_for_client([GRAPH_SCOPE])
 
 
-@pytest.fixture
-async def sdk(contoso_wire: Wire) -> AsyncIterator[GraphServiceClient]:
-    """Microsoft's own SDK with Microsoft's own credential, over real TLS."""
-    emulator = contoso_wire.emulator
+@asynccontextmanager
+async def microsofts_sdk(wire: Wire) -> AsyncIterator[GraphServiceClient]:
+    """Microsoft's own SDK and middleware with Microsoft's own credential, over real TLS."""
+    emulator = wire.emulator
     credential = ClientSecretCredential(
         CONTOSO_TENANT_ID,
         emulator.app.client_id,
@@ -94,11 +96,19 @@ async def sdk(contoso_wire: Wire) -> AsyncIterator[GraphServiceClient]:
         connection_verify=str(emulator.ca_file),
     )
     context = ssl.create_default_context(cafile=str(emulator.ca_file))
-    async with credential, httpx.AsyncClient(verify=context, trust_env=False, http2=True) as client:
+    async with credential, httpx.AsyncClient(verify=context, trust_env=False) as plain:
         provider = AzureIdentityAuthenticationProvider(credential, scopes=[GRAPH_SCOPE], allowed_hosts=["localhost"])
+        client = GraphClientFactory.create_with_default_middleware(client=plain)
         adapter = GraphRequestAdapter(provider, client)
         adapter.base_url = emulator.graph_url
         yield GraphServiceClient(request_adapter=adapter)
+
+
+@pytest.fixture
+async def sdk(contoso_wire: Wire) -> AsyncIterator[GraphServiceClient]:
+    """The SDK against the emulator that nobody changes."""
+    async with microsofts_sdk(contoso_wire) as client:
+        yield client
 
 
 def page_of(size: int, *select: str) -> RequestConfiguration[UsersRequestBuilder.UsersRequestBuilderGetQueryParameters]:
@@ -167,28 +177,9 @@ async def test_the_sdk_understands_refusals(sdk: GraphServiceClient) -> None:
 
 async def test_the_sdk_waits_out_a_throttle(own_wire: Wire) -> None:
     """A scripted 429 with Retry-After is retried by Microsoft's middleware, not before its time."""
-    from entraid_emulator import Fault  # noqa: PLC0415 - only this test scripts a fault
-
     own_wire.emulator.faults.add(Fault(path="^/v1.0/users", status=429, headers={"Retry-After": "1"}))
-    emulator = own_wire.emulator
-    credential = ClientSecretCredential(
-        CONTOSO_TENANT_ID,
-        emulator.app.client_id,
-        emulator.app.client_secret.reveal(),
-        authority=emulator.authority_url,
-        disable_instance_discovery=True,
-        connection_verify=str(emulator.ca_file),
-    )
-    context = ssl.create_default_context(cafile=str(emulator.ca_file))
-    async with credential:
-        provider = AzureIdentityAuthenticationProvider(credential, scopes=[GRAPH_SCOPE], allowed_hosts=["localhost"])
-        from msgraph_core import GraphClientFactory  # noqa: PLC0415
-
-        async with httpx.AsyncClient(verify=context, trust_env=False) as plain:
-            client = GraphClientFactory.create_with_default_middleware(client=plain)
-            adapter = GraphRequestAdapter(provider, client)
-            adapter.base_url = emulator.graph_url
-            began = time.monotonic()
-            await GraphServiceClient(request_adapter=adapter).users.get()
+    began = time.monotonic()
+    async with microsofts_sdk(own_wire) as client:
+        await client.users.get()
     assert time.monotonic() - began >= 1
-    assert [one.status for one in emulator.requests.matching("^/v1.0/users")] == [429, 200]
+    assert [one.status for one in own_wire.emulator.requests.matching("^/v1.0/users")] == [429, 200]
