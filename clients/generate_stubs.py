@@ -6,7 +6,7 @@ without it the folder replaces the committed one. What the contract says is not 
 
 The generated files are never edited: proto path, proto package and Python path are the same, so no import is rewritten.
 A tool for developers, in no wheel: `python clients/generate_stubs.py [--check]`.
-"""  # noqa: INP001 - `clients` is a source root, not a package
+"""
 
 from __future__ import annotations
 

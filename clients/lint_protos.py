@@ -5,7 +5,7 @@ What happens here, in this order: the files of googleapis-common-protos that the
 which changes since that revision of git break callers. buf gets everything from this disk and never asks its registry.
 
 A tool for developers, in no wheel: `python clients/lint_protos.py [--against main]`.
-"""  # noqa: INP001 - `clients` is a source root, not a package
+"""
 
 from __future__ import annotations
 

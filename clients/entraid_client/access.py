@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from entraid.v1 import access_service_pb2 as pb
-
 from entraid_client import decode
 from entraid_client.errors import EntraidError
 from entraid_client.names import user_name

@@ -42,8 +42,8 @@ def main(  # noqa: PLR0913 - one argument per option
     """Connect Microsoft Entra tenants, sync them, and ask who may have access.
 
     The options may stand before or after the command. Exit codes: 0 done (of evaluate: allowed), 1 failed, 2 the
-    command or request is wrong, 3 denied, 4 unavailable for now, 5 an administrator has to act in Microsoft Entra, 6 no data or
-    data too old, 7 a sync waits for approval, 130 interrupted.
+    command or request is wrong, 3 denied, 4 unavailable for now, 5 an administrator has to act in Microsoft Entra,
+    6 no data or data too old, 7 a sync waits for approval, 130 interrupted.
     """
     context.obj = SessionOptions(
         target=target,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, assert_never
 
-from entraid.v1 import connection_service_pb2 as pb
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from entraid.v1 import connection_service_pb2 as pb
 from entraid_client.authorization import (
     Authorization,
     ClientCertificate,

@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import grpc
-from entraid.v1 import errors_pb2
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
+from entraid.v1 import errors_pb2
 from entraid_client import errors
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from entraid.v1 import directory_service_pb2 as pb
-
 from entraid_client.names import connection_name, group_name, user_name
 from entraid_client.pages import walk
 from entraid_client.wire import OverWire

@@ -41,8 +41,12 @@ def sync_run_name(sync_run: str, connection: str = "") -> str:
 
 def _child_name(name: str, connection: str, *, collection: str) -> str:
     if name.startswith(f"{_CONNECTIONS}/"):
-        parent, slash, rest = name.removeprefix(f"{_CONNECTIONS}/").partition("/")
-        connection, name = (parent, rest) if slash else (connection, name)
+        parent, _, rest = name.removeprefix(f"{_CONNECTIONS}/").partition("/")
+        if connection and connection_name(connection) != connection_name(parent):
+            raise ValueError(f"`{name}` is not in the connection `{connection}`: leave out one or the other")
+        if not rest.startswith(f"{collection}/"):
+            raise ValueError(f"`{name}` is neither an ID nor a name of the form `{_CONNECTIONS}/.../{collection}/...`")
+        connection, name = parent, rest
     if not connection:
         expected = f"{_CONNECTIONS}/.../{collection}/..."
         raise ValueError(f"`{name}` does not say which connection: name the connection, or write `{expected}`")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import grpc
-from entraid.v1 import sync_service_pb2 as pb
 
+from entraid.v1 import sync_service_pb2 as pb
 from entraid_client import decode
 from entraid_client.errors import EntraidError, RetryLater, ServerFault
 from entraid_client.names import connection_name, sync_run_name

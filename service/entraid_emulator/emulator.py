@@ -3,6 +3,7 @@
 Order: TLS, CA file, cloud, web application, listening socket; closed in reverse. `background` runs it in a thread.
 """
 
+import asyncio
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -25,6 +26,7 @@ from entraid_emulator.tls import throwaway_tls
 from entraid_emulator.traffic import Traffic
 
 _STOP_SECONDS = 2.0
+_TURNS_TO_CLOSE = 3  # of the event loop, until an aborted transport has closed its socket
 _MAX_REQUEST = 4 * 1024 * 1024
 
 
@@ -79,7 +81,7 @@ class Emulator:
             self._ca_file.write_bytes(tls.ca_pem)
             runner = web.AppRunner(self._application(), shutdown_timeout=_STOP_SECONDS, access_log=None)
             await runner.setup()
-            stack.push_async_callback(runner.cleanup)
+            stack.push_async_callback(_stop, runner)
             site = web.TCPSite(runner, self._host, self._port, ssl_context=tls.context())
             await site.start()
             self._port = runner.addresses[0][1]
@@ -161,6 +163,17 @@ class Emulator:
         add_graph(application.router, self._cloud)
         add_login(application.router, self._cloud)
         return application
+
+
+async def _stop(runner: web.AppRunner) -> None:
+    """Stop listening, let running requests end, then hang up: a TLS close would wait 30 s for the other side's."""
+    connections = list(runner.server.connections) if runner.server else []
+    transports = [connection.transport for connection in connections if connection.transport is not None]
+    await runner.cleanup()
+    for transport in transports:
+        transport.abort()
+    for _ in range(_TURNS_TO_CLOSE):
+        await asyncio.sleep(0)
 
 
 def _check_distinct(tenants: Sequence[Tenant]) -> None:

@@ -40,40 +40,36 @@ class Traffic:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Wait, fail or serve, then write it down."""
+        """Wait, fail or serve. It is written down before the caller can see the outcome."""
         at = self._clock.now()
         target = request.path + (f"?{request.query_string}" if request.query_string else "")
         fault = self.faults.next_for(request.method, target)
         await self._wait(fault)
-        status = _DROPPED
+        if fault is not None and fault.drop:
+            self.journal.write(at, request.method, target, status=_DROPPED)
+            return _dropped(request)
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR
         try:
-            response = await self._outcome(request, handler, fault)
-            status = _DROPPED if fault is not None and fault.drop else response.status
+            response = await self._answer(request, handler, fault)
+            status = response.status
         except web.HTTPException as refusal:  # aiohttp's own 404 for a URL that is on neither side
             status = refusal.status
             raise
         finally:
             self.journal.write(at, request.method, target, status=status)
-        return response
+        return response if fault is None or fault.cut is None else await _cut(request, response, fault.cut)
 
     async def _wait(self, fault: Fault | None) -> None:
         pause = self.latency + (fault.delay if fault else timedelta())
         if pause:
             await asyncio.sleep(pause.total_seconds())
 
-    async def _outcome(self, request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
-        if fault is not None and fault.drop:
-            _close(request)
-            return web.Response()  # nobody is left to get it: aiohttp finds the connection closed and drops it
+    async def _answer(self, request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
         if fault is not None and fault.status is not None:
-            return self._scripted(request, fault)
-        response = await handler(request)
-        if fault is not None and fault.cut is not None:
-            return await _cut(request, response, fault.cut)
-        return response
+            return self._scripted(request, fault, fault.status)
+        return await handler(request)
 
-    def _scripted(self, request: web.Request, fault: Fault) -> web.Response:
-        status = fault.status or HTTPStatus.INTERNAL_SERVER_ERROR
+    def _scripted(self, request: web.Request, fault: Fault, status: int) -> web.Response:
         body, content_type = self._body(request, fault, status)
         headers = {"Content-Type": content_type, "request-id": str(uuid.uuid4()), **fault.headers}
         return web.Response(body=body, status=status, headers=headers)
@@ -95,6 +91,13 @@ class Traffic:
                 return orjson.dumps(fault.body), "application/json"
 
 
+def _dropped(request: web.Request) -> web.StreamResponse:
+    """Hang up without a word; the answer finds the connection closed, and aiohttp lets it go."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
 async def _cut(request: web.Request, response: web.StreamResponse, size: int) -> web.StreamResponse:
     """Send the head of the whole answer, the beginning of its body, and hang up."""
     body = response.body if isinstance(response, web.Response) and isinstance(response.body, bytes) else b""
@@ -102,10 +105,6 @@ async def _cut(request: web.Request, response: web.StreamResponse, size: int) ->
     partial.content_length = len(body)
     await partial.prepare(request)
     await partial.write(body[:size])
-    _close(request)
-    return partial
-
-
-def _close(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.close()
+    return partial

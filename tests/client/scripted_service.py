@@ -7,30 +7,35 @@ from outside, on a real socket.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections import defaultdict, deque
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 import grpc
-from entraid.v1 import (
-    access_service_pb2,
-    access_service_pb2_grpc,
-    connection_service_pb2,
-    connection_service_pb2_grpc,
-    directory_service_pb2,
-    directory_service_pb2_grpc,
-    sync_service_pb2,
-    sync_service_pb2_grpc,
-)
 from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+from entraid.v1 import access_service_pb2, connection_service_pb2, directory_service_pb2, sync_service_pb2
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from google.protobuf.descriptor import MethodDescriptor
+
+    Context = grpc.aio.ServicerContext[Message, Message]
+
+CONTRACT = (
+    access_service_pb2.DESCRIPTOR,
+    connection_service_pb2.DESCRIPTOR,
+    directory_service_pb2.DESCRIPTOR,
+    sync_service_pb2.DESCRIPTOR,
+)
 SILENCE_SECONDS = 30.0
 DETAILS_KEY = "grpc-status-details-bin"
 
@@ -71,10 +76,10 @@ class Broken:
 
     messages: tuple[Message, ...]
     refusal: Refusal | None = None
+    pause_seconds: float = 0.0
 
 
 Step = Message | Refusal | Silence | Broken
-Answer = TypeVar("Answer", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +132,29 @@ class Script:
         return steps.popleft() if len(steps) > 1 else steps[0]
 
 
-class ScriptedServicer:
-    """Every call of the contract, answered by a script."""
+class ScriptedHandlers:
+    """Handlers of every call of the contract, made from its descriptors: they do not share the stubs' idea of it."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
 
-    async def unary(self, rpc: str, request: Message, context: grpc.aio.ServicerContext[Message, Message]) -> Message:
-        """The next answer of a call that has one."""
+    def register(self, server: grpc.aio.Server) -> None:
+        """Adds all services to a server."""
+        for file in CONTRACT:
+            for service in file.services_by_name.values():
+                handlers = {method.name: self._handler(method) for method in service.methods}
+                server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+
+    def _handler(self, method: MethodDescriptor) -> grpc.RpcMethodHandler[Message, Message]:
+        make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
+        behaviour = self._stream if method.server_streaming else self._unary
+        return make(
+            functools.partial(behaviour, method.name),
+            request_deserializer=GetMessageClass(method.input_type).FromString,
+            response_serializer=lambda message: message.SerializeToString(),
+        )
+
+    async def _unary(self, rpc: str, request: Message, context: Context) -> Message:
         step = self._script.take(rpc, request)
         if isinstance(step, Silence):
             await asyncio.sleep(SILENCE_SECONDS)
@@ -142,19 +162,34 @@ class ScriptedServicer:
             await context.abort(step.code, step.message, step.trailing_metadata())
         return cast("Message", step)
 
-    async def stream(
-        self, rpc: str, request: Message, context: grpc.aio.ServicerContext[Message, Message]
-    ) -> AsyncIterator[Message]:
-        """The next answer of a call that has many."""
+    async def _stream(self, rpc: str, request: Message, context: Context) -> AsyncIterator[Message]:
         step = self._script.take(rpc, request)
-        if isinstance(step, Broken):
-            for message in step.messages:
-                yield message
-            if step.refusal is not None:
-                await context.abort(step.refusal.code, step.refusal.message, step.refusal.trailing_metadata())
-        elif isinstance(step, Refusal):
-            await context.abort(step.code, step.message, step.trailing_metadata())
-        elif isinstance(step, Silence):
+        if isinstance(step, Silence):
             await asyncio.sleep(SILENCE_SECONDS)
-        else:
-            yield step
+        parts = step if isinstance(step, Broken) else Broken((), step) if isinstance(step, Refusal) else None
+        if parts is None:
+            yield cast("Message", step)
+            return
+        for message in parts.messages:
+            yield message
+            await asyncio.sleep(parts.pause_seconds)
+        if parts.refusal is not None:
+            await context.abort(parts.refusal.code, parts.refusal.message, parts.refusal.trailing_metadata())
+
+
+@asynccontextmanager
+async def serving(credentials: grpc.ServerCredentials | None = None) -> AsyncIterator[Script]:
+    """A scripted server on a free port of loopback, with TLS if it has credentials."""
+    script = Script()
+    server = grpc.aio.server()
+    ScriptedHandlers(script).register(server)
+    if credentials is None:
+        port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        port = server.add_secure_port("127.0.0.1:0", credentials)
+    script.target = f"127.0.0.1:{port}"
+    await server.start()
+    try:
+        yield script
+    finally:
+        await server.stop(grace=None)

@@ -12,8 +12,8 @@ from emulator.wire import Wire
 from entraid_emulator import Emulator, contoso, in_background
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # msgraph-sdk's base package warns of itself when imported
-    import kiota_abstractions.default_query_parameters  # noqa: F401 - so that later imports of it stay silent
+    warnings.simplefilter("ignore", DeprecationWarning)  # msgraph-sdk warns of its own classes when they are imported
+    import msgraph.generated.users.users_request_builder  # noqa: F401 - so that later imports of it stay silent
 
 
 @pytest.fixture(scope="session")

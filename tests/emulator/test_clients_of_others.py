@@ -1,9 +1,11 @@
-"""Fidelity: clients that nobody here wrote connect, page and understand the refusals. MSAL, azure-identity, msgraph-sdk."""
+"""Fidelity: MSAL, azure-identity and msgraph-sdk, which nobody here wrote, connect, page and understand refusals."""
 
+import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import httpx
 import msal
@@ -18,17 +20,25 @@ from msgraph.generated.models.user import User
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
-from msgraph_core import GraphClientFactory
-from msgraph_core.tasks.page_iterator import PageIterator
+from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # it ships no types
+from msgraph_core.tasks.page_iterator import PageIterator  # type: ignore[import-untyped]  # it ships no types
 
 from emulator.wire import GRAPH_SCOPE, Wire
 from entraid_emulator import CONTOSO_TENANT_ID, Fault
+
+if TYPE_CHECKING:
+    from msgraph.generated.users.count.count_request_builder import CountRequestBuilder
+
+# msgraph-sdk warns of classes that it defines itself, whenever one of its builders is first used
+pytestmark = pytest.mark.filterwarnings("ignore:This class is deprecated:DeprecationWarning")
 
 ENGINEERING = "bbbbbbbb-0000-4000-8000-000000000002"
 ADA = "aaaaaaaa-0000-4000-8000-000000000001"
 
 
-def msal_app(wire: Wire, *, secret: str | None = None, tenant: str = CONTOSO_TENANT_ID) -> msal.ConfidentialClientApplication:
+def msal_app(
+    wire: Wire, *, secret: str | None = None, tenant: str = CONTOSO_TENANT_ID
+) -> msal.ConfidentialClientApplication:
     """MSAL as its documentation sets it up, with a session of our own so that the environment changes nothing."""
     return msal.ConfidentialClientApplication(
         wire.emulator.app.client_id,
@@ -79,7 +89,7 @@ def test_msal_hands_on_the_refusal(contoso_wire: Wire) -> None:
     """A wrong secret and a wrong tenant arrive as MSAL's callers know them."""
     answer = msal_app(contoso_wire, secret="wrong").acquire_token_for_client([GRAPH_SCOPE])
     assert (answer["error"], answer["error_codes"]) == ("invalid_client", [7000215])
-    with pytest.raises(ValueError, match=r"(?s)openid-configuration|AADSTS90002|invalid_tenant"):
+    with pytest.raises(ValueError, match="Unable to get authority configuration"):
         msal_app(contoso_wire, tenant="00000000-1111-4222-8333-444444444444").acquire_token_for_client([GRAPH_SCOPE])
 
 
@@ -96,12 +106,16 @@ async def microsofts_sdk(wire: Wire) -> AsyncIterator[GraphServiceClient]:
         connection_verify=str(emulator.ca_file),
     )
     context = ssl.create_default_context(cafile=str(emulator.ca_file))
-    async with credential, httpx.AsyncClient(verify=context, trust_env=False) as plain:
+    transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False)
+    async with credential, aclosing(transport):  # the SDK wraps the transport and does not close it
         provider = AzureIdentityAuthenticationProvider(credential, scopes=[GRAPH_SCOPE], allowed_hosts=["localhost"])
+        plain = httpx.AsyncClient(transport=transport, trust_env=False)
         client = GraphClientFactory.create_with_default_middleware(client=plain)
         adapter = GraphRequestAdapter(provider, client)
         adapter.base_url = emulator.graph_url
         yield GraphServiceClient(request_adapter=adapter)
+    # azure-identity's TLS connections close late: docs.aiohttp.org/en/stable/client_advanced.html#graceful-shutdown
+    await asyncio.sleep(0.1)
 
 
 @pytest.fixture
@@ -152,7 +166,8 @@ async def test_the_sdk_reads_user_manager_count_and_organization(sdk: GraphServi
     boss = await sdk.users.by_user_id(user.id or "").manager.get()
     assert isinstance(boss, User)
     assert boss.display_name == "Bruno Keller"
-    configuration: RequestConfiguration[object] = RequestConfiguration()
+    configuration: RequestConfiguration[CountRequestBuilder.CountRequestBuilderGetQueryParameters]
+    configuration = RequestConfiguration()
     configuration.headers.add("ConsistencyLevel", "eventual")
     assert await sdk.users.count.get(configuration) == 40
     organizations = await sdk.organization.get()

@@ -132,7 +132,7 @@ def test_only_default_properties_come_unasked(contoso_wire: Wire) -> None:
 
 
 def test_selected_properties_come_in_order_with_nulls(contoso_wire: Wire) -> None:
-    """Unset is null, a collection is empty, all fifteen attributes are listed, an unset extension attribute is absent."""
+    """Unset is null, a collection empty, all fifteen attributes are listed, an unset extension attribute is absent."""
     names = "accountEnabled,department,proxyAddresses,onPremisesExtensionAttributes,id"
     extension = "extension_b5c1e0d2f3a44c6f9d7e8a1b2c3d4e5f_costCenter"
     page = contoso_wire.body(f"/users?$select={names},{extension}")

@@ -39,7 +39,7 @@ NOBODY = "00000000-1111-4222-8333-444444444444"
         (CONTOSO_TENANT_ID, {"grant_type": None}, 400, "invalid_request", 900144),
     ],
 )
-def test_a_bad_token_request_gets_entras_code(  # noqa: PLR0917 - pytest passes them by name
+def test_a_bad_token_request_gets_entras_code(
     contoso_wire: Wire, tenant: str, changes: dict[str, str | None], status: int, error: str, code: int
 ) -> None:
     """Each mistake is answered with its own AADSTS code, OAuth word and HTTP status, in Entra's one body shape."""

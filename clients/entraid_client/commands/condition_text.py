@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from entraid.v1.access_service_pb2 import Condition, MatchOperator
 from google.protobuf.json_format import Parse, ParseError
 
+from entraid.v1.access_service_pb2 import Condition, MatchOperator
 from entraid_client import conditions as build
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ def json_condition(text: str) -> Condition:
         ValueError: It is no JSON, or no condition.
     """
     try:
-        return Parse(text, Condition())
+        condition = Parse(text, Condition())
     except (ParseError, RecursionError) as error:
         raise ValueError(f"the condition is not valid: {error}") from error
+    if condition.WhichOneof("kind") is None:  # protobuf reads `[]` and `null` as an empty message
+        raise ValueError("the condition is not valid: it says nothing")
+    return condition

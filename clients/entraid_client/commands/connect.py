@@ -28,7 +28,6 @@ from entraid_client.show.words import last_segment, moment
 
 if TYPE_CHECKING:
     from entraid.v1.connection_service_pb2 import ConnectResponse
-
     from entraid_client.client import EntraidClient
     from entraid_client.show.screen import Screen
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import click
-from entraid.v1.directory_service_pb2 import VIEW_BASIC, VIEW_FULL, ListGroupsResponse, ListUsersResponse
-from entraid.v1.snapshot_pb2 import Snapshot
 from google.protobuf.message import Message
 
+from entraid.v1.directory_service_pb2 import VIEW_BASIC, VIEW_FULL, ListGroupsResponse, ListUsersResponse
+from entraid.v1.snapshot_pb2 import Snapshot
 from entraid_client.commands.exit_codes import ExitCode
 from entraid_client.commands.names import CONNECTION, named
 from entraid_client.commands.session import Session, with_session

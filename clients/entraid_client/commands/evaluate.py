@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TextIO
 
 import click
-from entraid.v1.snapshot_pb2 import Consistency
 from google.protobuf import duration_pb2
 
+from entraid.v1.snapshot_pb2 import Consistency
 from entraid_client.access import is_allowed
 from entraid_client.commands.condition_text import ATTRIBUTE_FORMS, ConditionOptions, combine, json_condition
 from entraid_client.commands.exit_codes import ExitCode
@@ -23,7 +23,6 @@ from entraid_client.show.screen import as_json
 
 if TYPE_CHECKING:
     from entraid.v1.access_service_pb2 import Condition, EvaluateAccessResponse
-
     from entraid_client.client import EntraidClient
 
 _DURATION: Final = re.compile(r"(\d{1,9})(s|m|h|d)")
@@ -46,7 +45,7 @@ class Duration(click.ParamType[timedelta]):
 
 @click.command
 @click.argument("user")
-@click.option("--connection", type=CONNECTION, envvar="ENTRAID_CONNECTION", help="The connection, where USER is bare.")
+@click.option("--connection", type=CONNECTION, help="The connection, where USER is bare.")
 @click.option("--group", multiple=True, help="In this group (object ID or name), at any depth.")
 @click.option("--not-group", multiple=True, help="Not in this group.")
 @click.option("--group-contains", multiple=True, help="In a group with this in its name.")

@@ -14,7 +14,6 @@ from entraid_client.show.status import connection_details, connections_table, ru
 
 if TYPE_CHECKING:
     from entraid.v1.sync_service_pb2 import SyncRun
-
     from entraid_client.client import EntraidClient
 
 

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import click
-from entraid.v1.sync_service_pb2 import SYNC_MODE_FULL, SYNC_MODE_INCREMENTAL, SYNC_MODE_UNSPECIFIED, SyncMode, SyncRun
 
+from entraid.v1.sync_service_pb2 import SYNC_MODE_FULL, SYNC_MODE_INCREMENTAL, SYNC_MODE_UNSPECIFIED, SyncMode, SyncRun
 from entraid_client.commands.exit_codes import ExitCode
 from entraid_client.commands.names import CONNECTION, named
 from entraid_client.commands.session import Session, with_session

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from entraid.v1 import access_service_pb2 as pb
 from rich.text import Text
 from rich.tree import Tree
 
+from entraid.v1 import access_service_pb2 as pb
 from entraid_client.access import is_allowed
 from entraid_client.show.screen import clean
 from entraid_client.show.words import last_segment, moment, operator, outcome, reason_code

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from entraid.v1.sync_service_pb2 import GroupResolution, SyncRun
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from entraid.v1.sync_service_pb2 import GroupResolution, SyncRun
 from entraid_client.show.screen import clean, plain
 from entraid_client.show.words import count, resolution_state, run_phase, run_state, sync_mode
 

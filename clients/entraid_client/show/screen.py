@@ -1,7 +1,8 @@
 """Where output goes and what may be in it.
 
 Results go to standard output, everything else to standard error, so that a pipe gets results alone. Names in a
-directory are written by its users: control characters in them are made visible, and rich's markup is never applied to them.
+directory are written by its users: control characters in them are made visible, and rich's markup is never applied
+to them.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from entraid.v1.connection_service_pb2 import Connection
-from entraid.v1.sync_service_pb2 import SyncRun
 from rich import box
 from rich.table import Table
 
+from entraid.v1.connection_service_pb2 import Connection
+from entraid.v1.sync_service_pb2 import SyncRun
 from entraid_client.show.screen import plain
 from entraid_client.show.words import connection_state, last_segment, moment, run_state, sync_mode
 

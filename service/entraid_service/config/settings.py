@@ -6,7 +6,7 @@ secret can also be given as the path of a file that holds it, under the same nam
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from entraid_service.config.clouds import CLOUDS, Cloud, custom_cloud
 from entraid_service.model.directory import CORE_ATTRIBUTES
@@ -108,7 +108,7 @@ class Settings:
         "`debug`, `info`, `warning` or `error`.",
         choices=("debug", "info", "warning", "error"),
     )
-    log_format: str = _setting("json", "`json`, or `console` for people.", choices=("json", "console"))
+    log_format: Literal["json", "console"] = _setting("json", "`json`, or `console` for people.", choices=("json", "console"))
 
     def endpoints(self) -> Cloud:
         """The base URLs to call."""

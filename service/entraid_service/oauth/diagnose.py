@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -13,6 +13,10 @@ _CODE = re.compile(r"AADSTS(\d{4,9})")
 _TAIL = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 _MAX_TEXT = 300
 """Characters of Entra's own words that are passed on."""
+
+_TIMEOUTS = frozenset({"ReadTimeout", "ReadTimeoutError", "ConnectTimeout", "TimeoutError", "Timeout"})
+_UNKNOWN_NAMES = frozenset({"NameResolutionError", "gaierror"})
+"""Exceptions by name, since only `wire` knows the HTTP library."""
 
 _PASSING_ERRORS = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 """OAuth's words for what passes by itself (https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)."""
@@ -53,32 +57,36 @@ def unreachable(error: BaseException, *, host: str, through_proxy: bool = False)
     Only the kind of failure and the host are told: texts of HTTP libraries may hold URLs with credentials.
     """
     chain = tuple(_chain(error))
-    names = {type(link).__name__ for link in chain}
+    way = " through the configured proxy" if through_proxy else ""
+    return EntraUnavailable(_tls_text(chain, host) or _network_text(chain, host, way=way))
+
+
+def _tls_text(chain: Sequence[BaseException], host: str) -> str:
     certificate = next((link for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
     if certificate is not None:
-        return EntraUnavailable(
+        return (
             f"the TLS certificate of `{host}` is not trusted: {certificate.verify_message}; if a proxy or a private "
             "authority signs it, set the CA bundle to its certificate"
         )
+    if any(isinstance(link, ssl.SSLError) for link in chain):
+        return f"no TLS connection to `{host}` came about: check the authority URL, and what stands between"
+    return ""
+
+
+def _network_text(chain: Sequence[BaseException], host: str, *, way: str) -> str:
+    names = {type(link).__name__ for link in chain}
     if "ProxyError" in names:
-        return EntraUnavailable(
-            f"`{host}` cannot be reached through the configured proxy: check the proxy's address and credentials"
+        return f"`{host}` cannot be reached{way}: check the proxy's address and credentials"
+    if names & _TIMEOUTS:
+        return f"`{host}` did not answer in time{way}: try again later, and check firewall and proxy"
+    if names & _UNKNOWN_NAMES:
+        return f"the name `{host}` cannot be resolved: check the authority URL, and DNS"
+    if "BrokenAnswer" in names or isinstance(chain[0], ValueError | KeyError | TypeError | RuntimeError):
+        return (
+            f"`{host}` did not answer as the login side of Entra does: check the authority URL, and whether a proxy "
+            "answers in its place"
         )
-    if any(isinstance(link, ssl.SSLError) for link in chain) or "SSLError" in names:
-        return EntraUnavailable(
-            f"no TLS connection to `{host}` came about: check the authority URL, and what stands between"
-        )
-    if names & {"ReadTimeout", "ConnectTimeout", "TimeoutError", "Timeout"}:
-        return EntraUnavailable(f"`{host}` did not answer in time: try again later, and check firewall and proxy")
-    if names & {"NameResolutionError", "gaierror"}:
-        return EntraUnavailable(f"the name `{host}` cannot be resolved: check the authority URL, and DNS")
-    if "BrokenAnswer" in names or isinstance(error, ValueError | KeyError | TypeError | RuntimeError):
-        return EntraUnavailable(
-            f"`{host}` answered with something that the login side of Entra does not send: check the authority URL, "
-            "and whether a proxy answers in its place"
-        )
-    way = " through the configured proxy" if through_proxy else ""
-    return EntraUnavailable(f"`{host}` cannot be reached{way}: check the authority URL, the network and the proxy")
+    return f"`{host}` cannot be reached{way}: check the authority URL, the network and the proxy"
 
 
 def _code(answer: Mapping[str, object]) -> int | None:

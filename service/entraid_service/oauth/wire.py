@@ -1,9 +1,10 @@
-"""HTTP to the login side, as MSAL wants its client to be; the only importer of requests. Blocking: threads only.
+"""HTTP to the login side, as MSAL wants its client to be; the only sender of requests. Blocking: threads only.
 
 One request: certificate check, redirects off, a deadline for the whole answer, a bound on its size, JSON or nothing.
 What an answer means is not decided here.
 """
 
+import http.client
 import json
 import time
 from collections.abc import Mapping
@@ -13,14 +14,19 @@ from http import HTTPStatus
 from pathlib import Path
 
 import requests
+import urllib3
 
 from entraid_service.model.secret import Secret
 
 _MAX_BODY = 1024 * 1024
 """Bytes of an answer; Entra's tokens and documents take some kilobytes."""
 
+_MAX_DIGITS = 8
 _CHUNK = 16 * 1024
 _CONNECT_SECONDS = 10.0
+
+LOGIN_FAILURES = (requests.RequestException,)
+"""What `LoginHttp` raises when there is no proper answer."""
 
 
 class LoginAnswer:
@@ -35,6 +41,12 @@ class LoginAnswer:
         """Raises `requests.HTTPError` for an error status."""
         if self.status_code >= HTTPStatus.BAD_REQUEST:
             raise requests.HTTPError(f"status {self.status_code}")
+
+    @property
+    def retry_after(self) -> timedelta | None:
+        """How long to stay away, where the answer says so in seconds; the login side uses no other form."""
+        text = self.headers.get("Retry-After", "").strip()
+        return timedelta(seconds=int(text)) if text.isascii() and text.isdigit() and len(text) < _MAX_DIGITS else None
 
     def json(self) -> dict[str, object] | None:
         """The JSON object in it, None where there is something else."""
@@ -113,10 +125,18 @@ class LoginHttp:
 def _read(response: requests.Response, deadline: float) -> bytes:
     body = bytearray()
     # `read1` returns what has come; reading a fixed amount would wait for ever on a peer that sends a byte at a time.
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+    while chunk := _next_chunk(response):
         body += chunk
         if len(body) > _MAX_BODY:
             raise BrokenAnswer(f"the answer is larger than {_MAX_BODY} bytes")
         if time.monotonic() > deadline:
             raise BrokenAnswer("the answer did not end in time")
     return bytes(body)
+
+
+def _next_chunk(response: requests.Response) -> bytes:
+    try:
+        chunk: bytes = response.raw.read1(_CHUNK, decode_content=True)
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+        raise BrokenAnswer("the answer broke off") from error
+    return chunk

@@ -28,9 +28,7 @@ MOST_REQUESTS = 500
 """Evaluations of one batch."""
 
 _Context: TypeAlias = ServicerContext[pb.EvaluateAccessRequest, Awaitable[pb.EvaluateAccessResponse]]
-_BatchContext: TypeAlias = ServicerContext[
-    pb.BatchEvaluateAccessRequest, Awaitable[pb.BatchEvaluateAccessResponse]
-]
+_BatchContext: TypeAlias = ServicerContext[pb.BatchEvaluateAccessRequest, Awaitable[pb.BatchEvaluateAccessResponse]]
 
 
 class AccessService(access_service_pb2_grpc.AccessServiceServicer):
@@ -65,7 +63,8 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
         """Decides many at once, with one snapshot for each connection."""
         if len(request.requests) > MOST_REQUESTS:
             raise InvalidField(
-                "requests", f"{len(request.requests)} evaluations are too many: at most {MOST_REQUESTS} are taken at once"
+                "requests",
+                f"{len(request.requests)} evaluations are too many: at most {MOST_REQUESTS} are taken at once",
             )
         results: dict[int, pb.BatchEvaluateAccessResponse.Result] = {}
         places: defaultdict[ConnectionId, list[int]] = defaultdict(list)

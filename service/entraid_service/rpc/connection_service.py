@@ -22,7 +22,7 @@ from entraid_service.rpc import validate
 from entraid_service.rpc.convert import connection_message
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import ServedSnapshots
-from entraid_service.rpc.names import parse_connection, parse_connection_id
+from entraid_service.rpc.names import parse_connection, parse_connection_id, shown
 from entraid_service.rpc.page_tokens import ListCall, PageTokens
 from entraid_service.rpc.paging import next_token, page_of
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
@@ -87,9 +87,7 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
         start = None if after is None else ConnectionId(after)
         rows = await self._facades.connections.page(after=start, limit=size + 1)
         labelled = [(connection, await self._label(connection)) for connection in rows]
-        messages, last = page_of(
-            labelled, lambda row: connection_message(*row), size=size, key=lambda row: row[0].id
-        )
+        messages, last = page_of(labelled, lambda row: connection_message(*row), size=size, key=lambda row: row[0].id)
         return pb.ListConnectionsResponse(connections=messages, next_page_token=next_token(self._pages, call, last))
 
     async def UpdateConnection(  # noqa: N802 - the contract's name
@@ -147,9 +145,7 @@ def _read_order(request: pb.ConnectRequest) -> ConnectOrder:
         connection_id=identity,
         display_name=_display_name(request.display_name, "display_name"),
         tenant=validate.tenant(request.tenant, "tenant"),
-        client_id=validate.guid(
-            app.client_id, "app_credentials.client_id", what="an application (client) ID"
-        ),
+        client_id=validate.guid(app.client_id, "app_credentials.client_id", what="an application (client) ID"),
         credential=_read_credential(app),
         groups_to_sync=validate.groups_to_sync(request.groups_to_sync, "groups_to_sync"),
     )
@@ -177,7 +173,7 @@ def _read_changes(request: pb.UpdateConnectionRequest) -> tuple[str | None, tupl
         if path not in _CHANGEABLE:
             raise InvalidField(
                 f"update_mask.paths[{index}]",
-                f"`{validate.shown(path)}` cannot be changed: only display_name and groups_to_sync can",
+                f"`{shown(path)}` cannot be changed: only display_name and groups_to_sync can",
             )
     paths = request.update_mask.paths or [path for path in _CHANGEABLE if getattr(changed, path)]
     display_name = _display_name(changed.display_name, "connection.display_name")

@@ -128,9 +128,7 @@ def _resolution(connection_id: ConnectionId, resolution: GroupResolution) -> syn
 
 
 def _attributes(attributes: Mapping[str, AttributeValue]) -> Struct:
-    return Struct(
-        fields={name: _value(value) for name, value in attributes.items() if name not in CORE_ATTRIBUTES}
-    )
+    return Struct(fields={name: _value(value) for name, value in attributes.items() if name not in CORE_ATTRIBUTES})
 
 
 def _value(value: AttributeValue) -> Value:

@@ -9,21 +9,38 @@
 Cancellation passes through all of them.
 """
 
+from __future__ import annotations  # RpcMethodHandler is generic in its stubs only
+
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 import grpc
 import structlog
 from google.protobuf.message import DecodeError
+from google.rpc import status_pb2
 from grpc.aio import AbortError
 
 from entraid_service.errors import EntraidError, InvalidField
-from entraid_service.observe.metrics import Metrics
-from entraid_service.rpc.status import DETAILS_KEY, code_of, from_error
-from entraid_service.rpc.wrapping import Behaviour, Context, Handler, StreamBehaviour, Wrapping
+from entraid_service.rpc.status import DETAILS_KEY, code_of, from_error, internal_fault
+from entraid_service.rpc.wrapping import (
+    Behaviour,
+    Context,
+    Deserializer,
+    StreamBehaviour,
+    Wrapping,
+    with_behaviour,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from entraid_service.observe.metrics import Metrics
+
+Q = TypeVar("Q")
+S = TypeVar("S")
 
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +66,7 @@ class FaultBarrier(Wrapping):
             except AbortError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not get out
-                return await _end_as_fault(method, context, error)
+                await _end_as_fault(method, context, error)
 
         return guarded
 
@@ -101,7 +118,7 @@ class AccessLog(Wrapping):
         try:
             yield
         except AbortError:
-            code = context.code()
+            code = _code(context)
             raise
         except (asyncio.CancelledError, GeneratorExit):
             code = grpc.StatusCode.CANCELLED
@@ -120,3 +137,76 @@ class AccessLog(Wrapping):
 
 class Translation(Wrapping):
     """Turns bytes into requests and our errors into statuses."""
+
+    def rebuilt(self, method: str, handler: grpc.RpcMethodHandler[Q, S]) -> grpc.RpcMethodHandler[Q, S]:
+        """See `Wrapping`. The handler gets bytes, which are read inside of the call."""
+        decoding = _Decoding(cast("Deserializer", handler.request_deserializer), is_stream=handler.request_streaming)
+        return with_behaviour(decoding, method, handler, deserializer=None)
+
+
+class _Decoding(Wrapping):
+    """`Translation` of one method, with the method's deserializer."""
+
+    def __init__(self, deserialize: Deserializer, *, is_stream: bool) -> None:
+        super().__init__()
+        self._deserialize = deserialize
+        self._is_stream = is_stream
+
+    def around_unary(self, method: str, behaviour: Behaviour) -> Behaviour:
+        """See `Wrapping`."""
+        del method
+
+        async def translated(request: object, context: Context) -> object:
+            try:
+                return await behaviour(self._decoded(request), context)
+            except EntraidError as error:
+                await _end_as_told(context, error)
+
+        return translated
+
+    def around_stream(self, method: str, behaviour: StreamBehaviour) -> StreamBehaviour:
+        """See `Wrapping`."""
+        del method
+
+        async def translated(request: object, context: Context) -> AsyncIterator[object]:
+            try:
+                async for message in behaviour(self._decoded(request), context):
+                    yield message
+            except EntraidError as error:
+                await _end_as_told(context, error)
+
+        return translated
+
+    def _decoded(self, request: object) -> object:
+        if self._is_stream:
+            return self._each(cast("AsyncIterator[bytes]", request))
+        return self._read(cast("bytes", request))
+
+    async def _each(self, requests: AsyncIterator[bytes]) -> AsyncIterator[object]:
+        async for request in requests:
+            yield self._read(request)
+
+    def _read(self, data: bytes) -> object:
+        try:
+            return self._deserialize(data)
+        except DecodeError as error:
+            raise InvalidField(
+                "request", "the bytes are not a message of this method: check the client's version of the API"
+            ) from error
+
+
+async def _end_as_told(context: Context, error: EntraidError) -> NoReturn:
+    status = from_error(error)
+    await context.abort(code_of(status), status.message, ((DETAILS_KEY, status.SerializeToString()),))
+
+
+async def _end_as_fault(method: str, context: Context, error: Exception) -> NoReturn:
+    error_id = secrets.token_hex(8)
+    _log.error("rpc_fault", method=method, error_id=error_id, exc_info=error)
+    status = internal_fault(error_id)
+    await context.abort(code_of(status), status.message, ((DETAILS_KEY, status.SerializeToString()),))
+
+
+def _code(context: Context) -> grpc.StatusCode:
+    code = context.code()
+    return code if isinstance(code, grpc.StatusCode) else code_of(status_pb2.Status(code=code))

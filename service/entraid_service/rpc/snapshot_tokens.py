@@ -15,7 +15,7 @@ _PURPOSE = "snapshot"
 
 @dataclass(frozen=True, slots=True)
 class SnapshotTokens:
-    """Issues and opens snapshot tokens. `uid` is that of the connection, so that a later one of its name shares none."""
+    """Issues and opens snapshot tokens. `uid` is the connection's, so that a later one of its name shares none."""
 
     signer: Signer
 
@@ -39,7 +39,7 @@ class SnapshotTokens:
         if payload is None:
             raise InvalidField(
                 field,
-                f"`{shown(token)}` is not a snapshot token of this connection: send the `token` of a `Snapshot` that it "
-                "answered with",
+                f"`{shown(token)}` is not a snapshot token of this connection: send the `token` of a `Snapshot` that "
+                "it answered with",
             )
         return int(payload)

@@ -27,7 +27,7 @@ _LONGEST_DESCRIPTION = 512
 _SHORTEST_METADATA = 16
 
 
-class NotOffered(EntraidError):
+class NotOffered(EntraidError):  # noqa: N818 - named as the tree of `errors` names
     """The contract has it, this release does not."""
 
     status = "UNIMPLEMENTED"
@@ -41,6 +41,15 @@ def from_report(report: ErrorReport) -> status_pb2.Status:
 def from_error(error: EntraidError) -> status_pb2.Status:
     """The status of an error that ends a call."""
     return _fitted(error.report(), list(_details(error)))
+
+
+def internal_fault(error_id: str) -> status_pb2.Status:
+    """The status of an error that nobody expected: what the log knows it by, and nothing else."""
+    report = ErrorReport(
+        status="INTERNAL",
+        message=f"the service failed unexpectedly; its log tells more under the error id `{error_id}`",
+    )
+    return _fitted(report, [error_details_pb2.RequestInfo(request_id=error_id)])
 
 
 def code_of(status: status_pb2.Status) -> grpc.StatusCode:

@@ -1,5 +1,6 @@
 """SyncService: starting syncs, watching, listing and cancelling them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ from entraid_service.rpc.page_tokens import ListCall, PageTokens
 from entraid_service.rpc.paging import next_token, page_of
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
 from entraid_service.rpc.status import NotOffered
+from entraid_service.rpc.stopping import until
 
 _DEFAULT_PAGE = 50
 _LARGEST_PAGE = 500
@@ -25,7 +27,7 @@ _LARGEST_PAGE = 500
 _SyncContext: TypeAlias = ServicerContext[pb.SyncRequest, Awaitable[pb.SyncResponse]]
 _GetContext: TypeAlias = ServicerContext[pb.GetSyncRunRequest, Awaitable[pb.GetSyncRunResponse]]
 _ListContext: TypeAlias = ServicerContext[pb.ListSyncRunsRequest, Awaitable[pb.ListSyncRunsResponse]]
-_WatchContext: TypeAlias = ServicerContext[pb.WatchSyncRunRequest, Awaitable[pb.WatchSyncRunResponse]]
+_WatchContext: TypeAlias = ServicerContext[pb.WatchSyncRunRequest, AsyncIterator[pb.WatchSyncRunResponse]]
 _ApproveContext: TypeAlias = ServicerContext[pb.ApproveSyncRunRequest, Awaitable[pb.ApproveSyncRunResponse]]
 _CancelContext: TypeAlias = ServicerContext[pb.CancelSyncRunRequest, Awaitable[pb.CancelSyncRunResponse]]
 
@@ -39,6 +41,11 @@ class SyncService(sync_service_pb2_grpc.SyncServiceServicer):
         self._connections = facades.connections
         self._pages = PageTokens(facades.signer)
         self._tokens = SnapshotTokens(facades.signer)
+        self._stopping = asyncio.Event()
+
+    def stop_watches(self) -> None:
+        """Ends every watch, which would otherwise hold up a clean stop for as long as its run lasts."""
+        self._stopping.set()
 
     async def Sync(  # noqa: N802 - the contract's name
         self,
@@ -87,7 +94,8 @@ class SyncService(sync_service_pb2_grpc.SyncServiceServicer):
         """Streams a run until it ends."""
         connection_id, run_id = parse_sync_run(request.name, "name")
         uid = await self._uid(connection_id)
-        async for run in self._runner.watch(connection_id, run_id):
+        runs = self._runner.watch(connection_id, run_id)
+        async for run in until(self._stopping, runs):
             yield pb.WatchSyncRunResponse(sync_run=self._message(run, uid))
 
     async def ApproveSyncRun(  # noqa: N802 - the contract's name

@@ -21,7 +21,9 @@ _LONGEST_GROUP_ENTRY = 512
 _LONGEST_DURATION_SECONDS = 315_576_000_000
 """Ten thousand years, the bound that google/protobuf/duration.proto sets itself."""
 _NANOS = 1_000_000_000
-_DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.I)
+_DOMAIN = re.compile(
+    r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE | re.ASCII
+)
 
 
 def page_size(value: int, *, default: int, most: int) -> int:
@@ -42,7 +44,9 @@ def guid(text: str, field: str, *, what: str) -> str:
         InvalidField: It is none.
     """
     if not is_guid(text):
-        raise InvalidField(field, f"`{shown(text)}` is not {what}: it has the form 00000000-0000-0000-0000-000000000000")
+        raise InvalidField(
+            field, f"`{shown(text)}` is not {what}: it has the form 00000000-0000-0000-0000-000000000000"
+        )
     return text.lower()
 
 
@@ -54,7 +58,8 @@ def tenant(text: str, field: str) -> str:
     """
     if not is_guid(text) and _DOMAIN.fullmatch(text) is None:
         raise InvalidField(
-            field, f"`{shown(text)}` is neither a tenant ID (a GUID) nor a domain name such as `contoso.onmicrosoft.com`"
+            field,
+            f"`{shown(text)}` is neither a tenant ID (a GUID) nor a domain name such as `contoso.onmicrosoft.com`",
         )
     return text.lower()
 

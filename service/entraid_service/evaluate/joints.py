@@ -1,0 +1,61 @@
+"""Conditions joined: all of, any of, none of, in Kleene's three-valued logic.
+
+`AllOf` and `NoneOf` look at every condition, because a denial names all that stood in the way; `AnyOf` stops at the
+first that holds, because that one carries the answer.
+"""
+
+from entraid_service.evaluate.result import Combined, Node, Result
+from entraid_service.model.conditions import Combinator
+from entraid_service.model.decision import Outcome
+from entraid_service.snapshot.person import Person
+from entraid_service.snapshot.snapshot import Snapshot
+
+
+class AllOf:
+    """The least of its conditions' outcomes."""
+
+    combinator = Combinator.ALL_OF
+
+    def __init__(self, field: str, children: tuple[Node, ...]) -> None:
+        self.field = field
+        self.children = children
+
+    def test(self, snapshot: Snapshot, person: Person) -> Combined:
+        """See `Node`."""
+        results = tuple([child.test(snapshot, person) for child in self.children])
+        return Combined(self, min([result.outcome for result in results]), results)
+
+
+class AnyOf:
+    """The greatest of its conditions' outcomes."""
+
+    combinator = Combinator.ANY_OF
+
+    def __init__(self, field: str, children: tuple[Node, ...]) -> None:
+        self.field = field
+        self.children = children
+
+    def test(self, snapshot: Snapshot, person: Person) -> Combined:
+        """See `Node`."""
+        results: list[Result] = []
+        for child in self.children:
+            result = child.test(snapshot, person)
+            results.append(result)
+            if result.outcome is Outcome.SATISFIED:
+                return Combined(self, Outcome.SATISFIED, tuple(results))
+        return Combined(self, max([result.outcome for result in results]), tuple(results))
+
+
+class NoneOf:
+    """The opposite of the greatest of its conditions' outcomes."""
+
+    combinator = Combinator.NONE_OF
+
+    def __init__(self, field: str, children: tuple[Node, ...]) -> None:
+        self.field = field
+        self.children = children
+
+    def test(self, snapshot: Snapshot, person: Person) -> Combined:
+        """See `Node`."""
+        results = tuple([child.test(snapshot, person) for child in self.children])
+        return Combined(self, max([result.outcome for result in results]).negated(), results)

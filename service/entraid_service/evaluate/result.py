@@ -1,0 +1,61 @@
+"""How a condition came out: the values that pass between the leaves, what joins them, and the reasons."""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from entraid_service.model.conditions import Combinator
+from entraid_service.model.decision import Outcome, Reason
+from entraid_service.model.ids import GroupId
+from entraid_service.snapshot.person import Person
+from entraid_service.snapshot.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How a leaf came out and why. Most are made once, when the condition is compiled.
+
+    `group` is the group that was found to hold the user, if one was.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    group: GroupId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """How a combination came out, with the results of its conditions as far as they were looked at."""
+
+    node: "Joint"
+    outcome: Outcome
+    results: "tuple[Result, ...]"
+
+
+Result: TypeAlias = Finding | Combined
+
+
+class Node(Protocol):
+    """A compiled condition."""
+
+    @property
+    def field(self) -> str:
+        """Its path in the request."""
+
+    @property
+    def children(self) -> "tuple[Node, ...]":
+        """The conditions inside it; none for a leaf."""
+
+    def test(self, snapshot: Snapshot, person: Person) -> Result:
+        """How it comes out for one user.
+
+        Raises:
+            StoreUnavailable: The database cannot be read.
+        """
+
+
+class Joint(Node, Protocol):
+    """A compiled combination."""
+
+    @property
+    def combinator(self) -> Combinator:
+        """How its conditions are joined."""

@@ -1,0 +1,178 @@
+"""One app in one tenant, logged in through MSAL; the only importer of msal. Blocking: threads only.
+
+Order: build MSAL's app (which reads the tenant's OpenID configuration), ask it for a token, translate what it raises,
+check what comes back. When to ask is decided in `tokens`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import msal
+from msal.exceptions import MsalServiceError
+
+from entraid_service.errors import CredentialsRejected, EntraidError, EntraUnavailable
+from entraid_service.model.ids import is_guid
+from entraid_service.model.secret import Secret
+from entraid_service.oauth.claims import read_claims
+from entraid_service.oauth.credentials import MsalCredential
+from entraid_service.oauth.diagnose import diagnose, unreachable
+from entraid_service.oauth.tenants import authority_of
+from entraid_service.oauth.wire import LOGIN_FAILURES, LoginAnswer, LoginHttp
+from entraid_service.ports import AccessToken
+
+_DEFAULT_LIFETIME = 3599
+"""Seconds, where the answer does not tell; MSAL assumes the same."""
+
+_MSAL_FAILURES = (
+    *LOGIN_FAILURES,
+    MsalServiceError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+)
+"""What MSAL raises when an answer is an error, no JSON or incomplete, or when a credential's file is unreadable."""
+
+_BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+class MsalApp(Protocol):
+    """What is used of MSAL's ConfidentialClientApplication."""
+
+    def acquire_token_for_client(
+        self, scopes: list[str], *, claims_challenge: str | None, http_exceptions: tuple[type[Exception], ...]
+    ) -> Mapping[str, object] | None:
+        """A token answer or an error answer."""
+
+    def remove_tokens_for_client(self) -> None:
+        """Empties the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSite:
+    """Where and how to reach the login side: base URL, the scope to ask for, trust, proxy, the longest wait."""
+
+    url: str
+    scope: str
+    ca_bundle: Path | None
+    proxy: Secret | None
+    timeout: timedelta
+
+    @property
+    def host(self) -> str:
+        """Host and port."""
+        return urlsplit(self.url).netloc
+
+    def http(self) -> LoginHttp:
+        """A client of its own; discovery and token request share the time there is."""
+        return LoginHttp(ca_bundle=self.ca_bundle, proxy=self.proxy, timeout=self.timeout / 2)
+
+    def unreachable(self, error: BaseException) -> EntraUnavailable:
+        """The error that a failed connection means."""
+        return unreachable(error, host=self.host, through_proxy=bool(self.proxy))
+
+
+def refusal(answer: LoginAnswer, *, site: LoginSite) -> EntraidError:
+    """The error that an answer other than a token or a document means."""
+    body = answer.json() or {}
+    is_busy = answer.status_code in _BUSY or answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if "error" in body or is_busy:
+        return diagnose(body, status=answer.status_code, retry_after=answer.retry_after)
+    return site.unreachable(ValueError(f"status {answer.status_code}"))
+
+
+@dataclass(slots=True)
+class AppLogin:
+    """One app in one tenant, through one MSAL object. Blocking; used by one thread at a time."""
+
+    site: LoginSite
+    tenant: str
+    client_id: str
+    credential: MsalCredential = field(repr=False)
+    secret: Secret
+    _http: LoginHttp | None = field(default=None, init=False, repr=False)
+    _app: MsalApp | None = field(default=None, init=False, repr=False)
+
+    def ask(self, *, claims_challenge: str = "", forget: bool = False) -> AccessToken:
+        """A token; `forget` empties the cache before.
+
+        Raises:
+            CredentialsRejected: Entra refused, or issued a token of another tenant.
+            EntraUnavailable: There was no proper answer.
+        """
+        http = self._http = self._http or self.site.http()
+        try:
+            self._app = self._app or self._build(http)
+            if forget:
+                self._app.remove_tokens_for_client()
+            answer = self._app.acquire_token_for_client(
+                [self.site.scope],
+                claims_challenge=claims_challenge or None,
+                # Without these a 503 during an early refresh fails although the token in the cache is still good.
+                http_exceptions=(*LOGIN_FAILURES, MsalServiceError),
+            )
+        except _MSAL_FAILURES as error:
+            raise self._failure(error, http.last) from error
+        finally:
+            http.close()
+        return self._checked(answer or {}, http)
+
+    def _build(self, http: LoginHttp) -> MsalApp:
+        # Asks for the tenant's OpenID configuration. The region is off, since MSAL_FORCE_REGION would change the host.
+        app: MsalApp = msal.ConfidentialClientApplication(
+            self.client_id,
+            client_credential=self.credential,
+            authority=authority_of(self.site.url, self.tenant),
+            http_client=http,
+            instance_discovery=False,
+            azure_region=False,
+            client_capabilities=["CP1"],
+        )
+        return app
+
+    def _failure(self, error: Exception, last: LoginAnswer | None) -> EntraidError:
+        if isinstance(error, OSError) and not isinstance(error, LOGIN_FAILURES):
+            return CredentialsRejected(
+                f"a file that proves the app cannot be read (`{error.filename}`): check that it is there and readable"
+            )
+        is_answer = not isinstance(error, LOGIN_FAILURES) and last is not None and last.status_code != HTTPStatus.OK
+        return refusal(last, site=self.site) if is_answer and last else self.site.unreachable(error)
+
+    def _checked(self, answer: Mapping[str, object], http: LoginHttp) -> AccessToken:
+        secret = answer.get("access_token")
+        if not isinstance(secret, str) or not secret:
+            last = http.last
+            raise diagnose(
+                self._without_secret(answer),
+                status=last.status_code if last else HTTPStatus.BAD_REQUEST,
+                retry_after=last.retry_after if last else None,
+            )
+        http.last = None
+        claims = read_claims(secret)
+        if is_guid(self.tenant) and claims.tenant_id not in (None, self.tenant.lower()):
+            self._app = None
+            raise CredentialsRejected(
+                f"Entra answered with a token of tenant `{claims.tenant_id}`, not of `{self.tenant}`: it is not used; "
+                "check the tenant ID and the authority URL"
+            )
+        lifetime = timedelta(seconds=_seconds(answer.get("expires_in")))
+        return AccessToken(Secret(secret), datetime.now(UTC) + lifetime, tenant_id=claims.tenant_id, roles=claims.roles)
+
+    def _without_secret(self, answer: Mapping[str, object]) -> dict[str, object]:
+        if not self.secret:
+            return dict(answer)
+        return {k: v.replace(self.secret.reveal(), "***") if isinstance(v, str) else v for k, v in answer.items()}
+
+
+def _seconds(value: object) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        return _DEFAULT_LIFETIME

@@ -1,0 +1,102 @@
+"""Metrics for Prometheus, in a registry of their own.
+
+One object for the whole service, given to whoever counts. Labels hold methods, codes, outcomes and connections, never
+users, values or anything else of a tenant's directory.
+"""
+
+import time
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Of what `Metrics.exposition` returns."""
+
+_CALL_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_RUN_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+
+
+class Metrics:
+    """Counters, gauges and histograms, each with a method that says what happened."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._calls = Histogram(
+            "entraid_rpc_duration_seconds",
+            "Calls answered, by method and gRPC code.",
+            ("method", "code"),
+            registry=self.registry,
+            buckets=_CALL_SECONDS,
+        )
+        decisions = Counter("entraid_decisions", "Decisions made, by outcome.", ("outcome",), registry=self.registry)
+        self._allowed = decisions.labels("allow")
+        self._denied = decisions.labels("deny")
+        self._runs = Counter(
+            "entraid_sync_runs", "Sync runs ended, by mode and final state.", ("mode", "state"), registry=self.registry
+        )
+        self._run_seconds = Histogram(
+            "entraid_sync_run_duration_seconds",
+            "How long sync runs took, by mode.",
+            ("mode",),
+            registry=self.registry,
+            buckets=_RUN_SECONDS,
+        )
+        self._requests = Counter(
+            "entraid_graph_requests",
+            "Requests sent to Microsoft Graph, by HTTP status.",
+            ("status",),
+            registry=self.registry,
+        )
+        self._throttles = Counter(
+            "entraid_graph_throttles", "Requests that Microsoft Graph answered with a throttle.", registry=self.registry
+        )
+        self._sync_times = Gauge(
+            "entraid_snapshot_sync_time_seconds",
+            "When the served data of a connection began to be read, as Unix time; its age is time() minus this.",
+            ("connection",),
+            registry=self.registry,
+        )
+        self._started = Gauge(
+            "entraid_start_time_seconds", "When the service started, as Unix time.", registry=self.registry
+        )
+        self._started.set(time.time())
+        self._methods: dict[tuple[str, str], Histogram] = {}
+
+    def count_call(self, method: str, *, code: str, seconds: float) -> None:
+        """A call was answered. `method` is one that the server has, `code` the name of a gRPC status code."""
+        key = (method, code)
+        histogram = self._methods.get(key)
+        if histogram is None:
+            histogram = self._methods[key] = self._calls.labels(method.lstrip("/"), code)
+        histogram.observe(seconds)
+
+    def count_decision(self, *, is_allowed: bool) -> None:
+        """A decision was made."""
+        (self._allowed if is_allowed else self._denied).inc()
+
+    def count_run(self, *, mode: str, state: str, duration: timedelta | None) -> None:
+        """A sync run ended; `duration` is None if it never began to read."""
+        self._runs.labels(mode.lower(), state.lower()).inc()
+        if duration is not None:
+            self._run_seconds.labels(mode.lower()).observe(duration.total_seconds())
+
+    def count_graph_request(self, status: int | None) -> None:
+        """A request was sent to Microsoft Graph; `status` is None if no answer came."""
+        self._requests.labels("none" if status is None else str(status)).inc()
+        if status == _TOO_MANY_REQUESTS:
+            self._throttles.inc()
+
+    def note_snapshot(self, connection: str, *, sync_time: float) -> None:
+        """A connection's data, which began to be read at this Unix time, is served."""
+        self._sync_times.labels(connection).set(sync_time)
+
+    def forget_snapshot(self, connection: str) -> None:
+        """A connection is gone."""
+        self._sync_times.remove_by_labels({"connection": connection})
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+_TOO_MANY_REQUESTS = 429

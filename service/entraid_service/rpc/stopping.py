@@ -1,0 +1,37 @@
+"""Streams that end when the server stops."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import TypeVar
+
+from entraid_service.errors import RetryLater
+
+T = TypeVar("T")
+
+
+async def until(stopping: asyncio.Event, items: AsyncIterator[T]) -> AsyncIterator[T]:
+    """The items, as long as nothing stops.
+
+    Raises:
+        RetryLater: The server stops; the call may be repeated against another one.
+    """
+    stop = asyncio.ensure_future(stopping.wait())
+    following: asyncio.Future[T] | None = None
+    try:
+        while True:
+            following = asyncio.ensure_future(anext(items))
+            await asyncio.wait((stop, following), return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                raise RetryLater("the service is stopping: call again, the run is told of from its start")
+            try:
+                item = following.result()
+            except StopAsyncIteration:
+                return
+            yield item
+    finally:
+        for task in (stop, following):
+            if task is not None and not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task

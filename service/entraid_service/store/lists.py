@@ -1,0 +1,108 @@
+"""The read side for people: pages of users and groups, each with the version it was read from, in one moment.
+
+Pages go by object id (`WHERE object_id > ?`), so that a row that was there throughout comes once, whatever is committed
+between two pages.
+"""
+
+import sqlite3
+
+import aiosqlite
+
+from entraid_service.errors import DirectoryNotSynced, ResourceNotFound
+from entraid_service.model.directory import User
+from entraid_service.model.ids import ConnectionId, GroupId, UserId, fold_name
+from entraid_service.model.snapshot import SnapshotVersion
+from entraid_service.ports.store import ListedGroup, Listing
+from entraid_service.store import rows
+from entraid_service.store.database import Database
+from entraid_service.store.rows import Key
+from entraid_service.store.versions import SERVED, decode_version
+
+_USERS = """
+SELECT object_id, record FROM directory_user WHERE generation = ? AND object_id > ? ORDER BY object_id LIMIT ?
+"""
+_USER = "SELECT object_id, record FROM directory_user WHERE generation = ? AND object_id = ?"
+_USERS_NAMED = """
+SELECT u.object_id, u.record
+FROM user_name n JOIN directory_user u ON u.generation = n.generation AND u.object_id = n.object_id
+WHERE n.generation = ? AND n.kind = ? AND n.folded = ? ORDER BY u.object_id
+"""
+_GROUPS = """
+SELECT object_id, record FROM directory_group WHERE generation = ? AND object_id > ? ORDER BY object_id LIMIT ?
+"""
+_GROUP = "SELECT object_id, record FROM directory_group WHERE generation = ? AND object_id = ?"
+# UNION and not UNION ALL: a group that was reached is not walked again, so that cycles end.
+_MEMBER_COUNT = """
+WITH RECURSIVE reached (group_id) AS (
+    VALUES (?2)
+    UNION
+    SELECT n.child_id FROM reached r JOIN nesting n ON n.generation = ?1 AND n.group_id = r.group_id
+)
+SELECT count(DISTINCT m.member_id)
+FROM reached r
+JOIN membership m ON m.generation = ?1 AND m.group_id = r.group_id
+JOIN directory_user u ON u.generation = ?1 AND u.object_id = m.member_id
+"""
+
+
+class SqliteLists:
+    """The `DirectoryLists` of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def users(self, connection_id: ConnectionId, *, after: UserId | None, limit: int) -> Listing[User]:
+        """At most `limit` users behind `after`; see the port."""
+        async with self._database.reading() as db:
+            version = await _version(db, connection_id)
+            found = await db.execute_fetchall(_USERS, (version.generation, _start(after), limit))
+            return Listing([rows.decode_user(row[0], row[1]) for row in found], version)
+
+    async def user(self, connection_id: ConnectionId, name: str) -> Listing[User]:
+        """The users that a name finds; see the port."""
+        async with self._database.reading() as db:
+            version = await _version(db, connection_id)
+            found = list(await db.execute_fetchall(_USER, (version.generation, rows.encode_id(name))))
+            if not found:
+                named = (version.generation, rows.UPN, fold_name(name))
+                found = list(await db.execute_fetchall(_USERS_NAMED, named))
+            return Listing([rows.decode_user(row[0], row[1]) for row in found], version)
+
+    async def groups(self, connection_id: ConnectionId, *, after: GroupId | None, limit: int) -> Listing[ListedGroup]:
+        """At most `limit` groups behind `after`; see the port."""
+        async with self._database.reading() as db:
+            version = await _version(db, connection_id)
+            found = await db.execute_fetchall(_GROUPS, (version.generation, _start(after), limit))
+            return Listing([await _listed(db, version, row) for row in found], version)
+
+    async def group(self, connection_id: ConnectionId, group_id: GroupId) -> Listing[ListedGroup]:
+        """One group or none; see the port."""
+        async with self._database.reading() as db:
+            version = await _version(db, connection_id)
+            found = await db.execute_fetchall(_GROUP, (version.generation, rows.encode_id(group_id)))
+            return Listing([await _listed(db, version, row) for row in found], version)
+
+    async def version(self, connection_id: ConnectionId) -> SnapshotVersion:
+        """The version that is served now; see the port."""
+        async with self._database.reading() as db:
+            return await _version(db, connection_id)
+
+
+async def _version(db: aiosqlite.Connection, connection_id: ConnectionId) -> SnapshotVersion:
+    for row in await db.execute_fetchall(SERVED, (connection_id,)):
+        return decode_version(connection_id, row)
+    if list(await db.execute_fetchall("SELECT 1 FROM connection WHERE id = ?", (connection_id,))):
+        raise DirectoryNotSynced(
+            f"connection `{connection_id}` has no directory data yet: no sync of it has completed; start one, and wait "
+            "until it has succeeded"
+        )
+    raise ResourceNotFound("connection", connection_id)
+
+
+async def _listed(db: aiosqlite.Connection, version: SnapshotVersion, row: sqlite3.Row) -> ListedGroup:
+    (counted,) = await db.execute_fetchall(_MEMBER_COUNT, (version.generation, row[0]))
+    return ListedGroup(rows.decode_group(row[0], row[1]), member_count=counted[0])
+
+
+def _start(after: str | None) -> Key | int:
+    return rows.FIRST_KEY if after is None else rows.encode_id(after)

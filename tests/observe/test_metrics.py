@@ -1,0 +1,57 @@
+from datetime import timedelta
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from entraid_service.observe.metrics import Metrics
+
+
+def _samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    families = text_string_to_metric_families(metrics.exposition().decode())
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_what_happened_is_counted_under_its_labels() -> None:
+    """Every count shows up in the text that Prometheus reads."""
+    metrics = Metrics()
+    metrics.count_call("/entraid.v1.SyncService/Sync", code="OK", seconds=0.002)
+    metrics.count_call("/entraid.v1.SyncService/Sync", code="OK", seconds=0.003)
+    metrics.count_decision(is_allowed=True)
+    metrics.count_decision(is_allowed=False)
+    metrics.count_decision(is_allowed=False)
+    metrics.count_run(mode="FULL", state="SUCCEEDED", duration=timedelta(seconds=3))
+    metrics.count_run(mode="FULL", state="CANCELLED", duration=None)
+    metrics.count_graph_request(200)
+    metrics.count_graph_request(429)
+    metrics.count_graph_request(None)
+    metrics.note_snapshot("main", sync_time=1_700_000_000.0)
+    found = _samples(metrics)
+    call = (("code", "OK"), ("method", "entraid.v1.SyncService/Sync"))
+    assert found["entraid_rpc_duration_seconds_count", call] == 2
+    assert found["entraid_decisions_total", (("outcome", "allow"),)] == 1
+    assert found["entraid_decisions_total", (("outcome", "deny"),)] == 2
+    assert found["entraid_sync_runs_total", (("mode", "full"), ("state", "succeeded"))] == 1
+    assert found["entraid_sync_run_duration_seconds_count", (("mode", "full"),)] == 1
+    assert found["entraid_graph_requests_total", (("status", "429"),)] == 1
+    assert found["entraid_graph_requests_total", (("status", "none"),)] == 1
+    assert found["entraid_graph_throttles_total", ()] == 1
+    assert found["entraid_snapshot_sync_time_seconds", (("connection", "main"),)] == 1_700_000_000.0
+
+
+def test_a_connection_that_is_gone_is_not_reported_any_more() -> None:
+    """Its age would otherwise grow for ever and alarm somebody; forgetting it twice is harmless."""
+    metrics = Metrics()
+    metrics.note_snapshot("main", sync_time=1.0)
+    metrics.forget_snapshot("main")
+    metrics.forget_snapshot("main")
+    assert not [name for name, _ in _samples(metrics) if name == "entraid_snapshot_sync_time_seconds"]
+
+
+def test_two_services_in_one_process_do_not_share_counts() -> None:
+    """Each has a registry of its own."""
+    first, second = Metrics(), Metrics()
+    first.count_decision(is_allowed=True)
+    assert _samples(second)["entraid_decisions_total", (("outcome", "allow"),)] == 0

@@ -1,0 +1,182 @@
+from datetime import timedelta
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+
+from entraid.v1 import connection_service_pb2 as pb
+from entraid_service.errors import CredentialsRejected, GraphThrottled
+from entraid_service.model.connection import ClientSecret, FederatedIdentity
+from rpc.rooms import CLIENT, TENANT, Server, detail_of, field_of, reason_of
+
+CANARY = "canary-7Q~8f14e45fceea467f"
+
+
+def request(**changes: object) -> pb.ConnectRequest:
+    """A call that is right, but for the changes."""
+    fields = {
+        "connection_id": "main",
+        "display_name": "Contoso",
+        "tenant": "contoso.onmicrosoft.com",
+        "app_credentials": pb.AppCredentials(client_id=CLIENT.upper(), client_secret=CANARY),
+    } | changes
+    return pb.ConnectRequest(**fields)  # type: ignore[arg-type] # wrong values are what this is for
+
+
+async def test_a_tenant_is_connected_read_listed_and_disconnected(server: Server) -> None:
+    """The way of a connection, from its first call to NOT_FOUND."""
+    made = (await server.connections.Connect(request(groups_to_sync=["Sales, EMEA", '"a, b"']))).connection
+    assert made.name == "connections/main"
+    assert made.tenant_id == TENANT
+    assert made.state == pb.Connection.STATE_ACTIVE
+    assert list(made.groups_to_sync) == ["Sales", "EMEA", "a, b"]
+    assert not made.HasField("snapshot")
+    order = server.connector.orders[0]
+    assert order.client_id == CLIENT
+    assert isinstance(order.credential, ClientSecret)
+    assert order.credential.secret.reveal() == CANARY
+    assert (await server.connections.GetConnection(pb.GetConnectionRequest(name=made.name))).connection == made
+    assert list((await server.connections.ListConnections(pb.ListConnectionsRequest())).connections) == [made]
+    await server.connections.Disconnect(pb.DisconnectRequest(name=made.name, etag=made.etag))
+    assert server.runner.abandoned == ["main"]
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await server.connections.GetConnection(pb.GetConnectionRequest(name=made.name))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    assert reason_of(caught.value) == "RESOURCE_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"connection_id": "Main"}, "connection_id"),
+        ({"display_name": "x" * 257}, "display_name"),
+        ({"tenant": ""}, "tenant"),
+        ({"tenant": "contoso"}, "tenant"),
+        ({"tenant": "https://contoso.example"}, "tenant"),
+        ({"tenant": "contoso.example/../common"}, "tenant"),
+        ({"tenant": "common"}, "tenant"),
+        ({"tenant": "contoso.example\n"}, "tenant"),
+        ({"app_credentials": pb.AppCredentials(client_id="x", client_secret="s")}, "app_credentials.client_id"),
+        ({"app_credentials": pb.AppCredentials(client_id=CLIENT)}, "app_credentials.client_secret"),
+        ({"app_credentials": pb.AppCredentials(client_id=CLIENT, client_secret=" ")}, "app_credentials.client_secret"),
+        (
+            {"app_credentials": pb.AppCredentials(client_id=CLIENT, certificate_pem="")},
+            "app_credentials.certificate_pem",
+        ),
+        ({"app_credentials": None}, "app_credentials"),
+        ({"groups_to_sync": ["x"] * 1001}, "groups_to_sync"),
+        ({"groups_to_sync": [",".join(map(str, range(1001)))]}, "groups_to_sync"),
+        ({"groups_to_sync": ["x" * 513]}, "groups_to_sync"),
+        ({"groups_to_sync": [" , "]}, "groups_to_sync"),
+    ],
+)
+async def test_a_call_that_cannot_be_right_never_reaches_entra(
+    server: Server, changes: dict[str, object], field: str
+) -> None:
+    """Each wrong field is named; the answer holds nothing of the secret."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await server.connections.Connect(request(**changes))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert field_of(caught.value) == field
+    assert reason_of(caught.value) == "INVALID_FIELD"
+    assert server.connector.orders == []
+    assert CANARY not in repr(caught.value)
+
+
+async def test_what_this_release_does_not_offer_says_so(server: Server) -> None:
+    """Admin consent is UNIMPLEMENTED in plain words, never faked; a workload identity is passed on."""
+    for call in (
+        server.connections.Connect(pb.ConnectRequest(admin_consent=pb.AdminConsent())),
+        server.connections.CompleteConsent(pb.CompleteConsentRequest(callback_uri=f"https://x/?code={CANARY}")),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert "app_credentials" in (caught.value.details() or "")
+    app = pb.AppCredentials(client_id=CLIENT, workload_identity=pb.WorkloadIdentity())
+    await server.connections.Connect(request(app_credentials=app))
+    assert server.connector.orders[0].credential == FederatedIdentity()
+
+
+async def test_entras_refusal_arrives_with_its_code(server: Server) -> None:
+    """Code and remedy reach the caller, by machine and by eye; so does how long to wait."""
+    server.connector.failure = CredentialsRejected("the client secret is wrong", aadsts="AADSTS7000215")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await server.connections.Connect(request())
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert reason_of(caught.value) == "CREDENTIALS_REJECTED"
+    server.connector.failure = GraphThrottled("slow down", retry_after=timedelta(seconds=9))
+    with pytest.raises(grpc.aio.AioRpcError) as throttled:
+        await server.connections.Connect(request())
+    assert throttled.value.code() is grpc.StatusCode.UNAVAILABLE
+    wait = detail_of(throttled.value, error_details_pb2.RetryInfo())
+    assert wait.retry_delay.seconds == 9
+
+
+async def test_an_old_etag_changes_nothing(server: Server) -> None:
+    """A change that was based on another version is ABORTED, whatever it wanted to do."""
+    connection = await server.add_connection()
+    old = (await server.connections.GetConnection(pb.GetConnectionRequest(name="connections/main"))).connection.etag
+    assert old.startswith('"')
+    assert old.endswith('"')
+    changed = pb.Connection(name="connections/main", display_name="New", etag=old)
+    answer = await server.connections.UpdateConnection(pb.UpdateConnectionRequest(connection=changed))
+    assert answer.connection.display_name == "New"
+    assert answer.connection.etag != old
+    for call in (
+        server.connections.UpdateConnection(pb.UpdateConnectionRequest(connection=changed)),
+        server.connections.Disconnect(pb.DisconnectRequest(name="connections/main", etag=old)),
+        server.connections.Disconnect(pb.DisconnectRequest(name="connections/main", etag="nonsense")),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert caught.value.code() is grpc.StatusCode.ABORTED
+    await server.store.connections.delete(connection.id)
+    await server.add_connection(uid="another")
+    with pytest.raises(grpc.aio.AioRpcError) as of_former:
+        await server.connections.Disconnect(pb.DisconnectRequest(name="connections/main", etag=old))
+    assert of_former.value.code() is grpc.StatusCode.ABORTED
+
+
+async def test_only_what_the_mask_names_is_changed(server: Server) -> None:
+    """A populated field outside of the mask stays, an empty one inside of it is cleared, others are refused."""
+    await server.add_connection()
+    sent = pb.Connection(name="connections/main", display_name="New", groups_to_sync=["Sales"])
+    update = pb.UpdateConnectionRequest(connection=sent)
+    update.update_mask.paths.append("groups_to_sync")
+    answer = (await server.connections.UpdateConnection(update)).connection
+    assert answer.display_name == "Contoso"
+    assert list(answer.groups_to_sync) == ["Sales"]
+    update.connection.ClearField("groups_to_sync")
+    assert not (await server.connections.UpdateConnection(update)).connection.groups_to_sync
+    unchanged = pb.UpdateConnectionRequest(connection=pb.Connection(name="connections/main"))
+    before = (await server.connections.UpdateConnection(unchanged)).connection
+    assert before == (await server.connections.UpdateConnection(unchanged)).connection
+    update.update_mask.paths.append("tenant_id")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await server.connections.UpdateConnection(update)
+    assert field_of(caught.value) == "update_mask.paths[1]"
+
+
+async def test_a_connection_names_the_data_that_is_served(server: Server) -> None:
+    """The label is the one that answers carry."""
+    connection = await server.add_connection()
+    await server.commit(connection)
+    shown = (await server.connections.GetConnection(pb.GetConnectionRequest(name="connections/main"))).connection
+    assert shown.snapshot.token
+    assert shown.snapshot.sync_time.ToDatetime(tzinfo=connection.create_time.tzinfo) == connection.create_time
+
+
+async def test_connections_come_in_pages(server: Server) -> None:
+    """Every connection once, in the order of their names."""
+    for name in ("b", "a", "d", "c", "e"):
+        await server.add_connection(name)
+    names: list[str] = []
+    token = ""
+    while True:
+        page = await server.connections.ListConnections(pb.ListConnectionsRequest(page_size=2, page_token=token))
+        names += [connection.name for connection in page.connections]
+        token = page.next_page_token
+        if not token:
+            break
+    assert names == [f"connections/{name}" for name in "abcde"]
