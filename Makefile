@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types imports protos protos-check dockerfile lock clean
+.PHONY: help install demo test check lint types imports protos protos-check breaking dockerfile lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ protos: $(STAMP) ## Regenerate clients/entraid/v1 from protos
 protos-check: $(STAMP) ## buf lint, and generated code against protos
 	@$(BIN)/python clients/lint_protos.py
 	@$(BIN)/python clients/generate_stubs.py --check
+
+breaking: $(STAMP) ## What the contract changed against main that breaks callers
+	@$(BIN)/python clients/lint_protos.py --against main
 
 dockerfile: $(STAMP) ## hadolint
 	@$(BIN)/hadolint Dockerfile

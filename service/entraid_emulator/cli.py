@@ -16,6 +16,7 @@ import click
 import orjson
 
 from entraid_emulator.emulator import Emulator
+from entraid_emulator.objects import Json
 from entraid_emulator.tenant import Tenant
 from entraid_emulator.tenants.contoso import contoso
 from entraid_emulator.tenants.generated import generated
@@ -86,7 +87,7 @@ def _tenants(named: str | None, file: Path | None, *, size: tuple[int | None, in
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if named == "contoso" or not chosen:
-        chosen.append(contoso())
+        chosen.insert(0, contoso())
     return chosen
 
 
@@ -101,13 +102,15 @@ async def _serve(served: Emulator, ready_file: Path | None) -> None:
             await stop.wait()  # by design until a signal comes
 
 
-def _facts(served: Emulator) -> dict[str, str]:
+def _facts(served: Emulator) -> dict[str, Json]:
+    """Everything a script needs; `tenant_id` is the first of `tenant_ids`."""
     return {
         "url": served.url,
         "authority_url": served.authority_url,
         "graph_url": served.graph_url,
         "ca_file": str(served.ca_file.resolve()),
         "tenant_id": served.tenants[0].tenant_id,
+        "tenant_ids": [tenant.tenant_id for tenant in served.tenants],
         "client_id": served.app.client_id,
         "client_secret": served.app.client_secret.reveal(),
     }

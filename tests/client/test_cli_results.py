@@ -255,3 +255,21 @@ async def test_disconnecting_is_asked_for_or_confirmed(script: Script) -> None:
     assert not script.calls
     done = await entraidctl("disconnect", "contoso", "--yes", "--target", script.target, "-o", "json")
     assert json.loads(done.out) == {"name": "connections/contoso", "disconnected": True}
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        ("contoso", "ada@contoso.com"),
+        ("ada@contoso.com", "--connection", "contoso"),
+        ("connections/contoso/users/ada@contoso.com",),
+    ],
+)
+async def test_a_user_can_be_named_in_three_ways(script: Script, subject: tuple[str, ...]) -> None:
+    """All mean the same user of the same connection."""
+    script.answer(
+        "EvaluateAccess", access_service_pb2.EvaluateAccessResponse(decision=access_service_pb2.DECISION_ALLOW)
+    )
+    assert (await entraidctl("--target", script.target, "evaluate", *subject, "--group", "Sales")).code == 0
+    (request,) = script.requests("EvaluateAccess")
+    assert getattr(request, "user", "") == "connections/contoso/users/ada@contoso.com"

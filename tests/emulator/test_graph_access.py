@@ -230,7 +230,9 @@ def test_the_manager_is_read(contoso_wire: Wire) -> None:
 def test_other_urls_and_methods_are_refused(contoso_wire: Wire) -> None:
     """In Graph's words, and only after the token was good."""
     assert contoso_wire.error("/nothing/there") == (400, "BadRequest", "Resource not found for the segment 'nothing'.")
+    assert contoso_wire.error("/groups/x/members/microsoft.graph.thing")[2].endswith("'microsoft.graph.thing'.")
     assert contoso_wire.get("/nothing", token="").status_code == 401
+    assert len(contoso_wire.body("/users/?$top=3")["value"]) == 3
     posted = contoso_wire.session.post(
         f"{contoso_wire.emulator.graph_url}/users",
         headers={"Authorization": f"Bearer {contoso_wire.token()}"},

@@ -88,6 +88,12 @@ def test_advanced_operators_need_advanced_parameters(contoso_wire: Wire, express
         "(" * 500 + "id eq 'x'" + ")" * 500,
         "not " * 500 + "id eq 'x'",
         "displayName eq 'a'; drop",
+        "displayName eq bare",
+        "displayName eq 5",
+        "displayName eq true",
+        "accountEnabled eq 'true'",
+        "startswith(displayName,null)",
+        "%ff",
     ],
 )
 def test_a_malformed_filter_is_refused(contoso_wire: Wire, expression: str) -> None:

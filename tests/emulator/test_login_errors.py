@@ -118,6 +118,28 @@ def test_the_token_endpoint_takes_post_only(contoso_wire: Wire) -> None:
     assert (response.status_code, response.json()["error_codes"]) == (400, [900561])
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"\xff=\xfe"),
+        ("application/x-www-form-urlencoded; charset=nonsense", b"a=b"),
+        ("application/x-www-form-urlencoded", b""),
+        ("multipart/form-data; boundary=x", b"junk"),
+        ("multipart/form-data", b"junk"),
+        ("application/json", b"{}"),
+    ],
+)
+def test_an_unreadable_form_is_a_bad_request(contoso_wire: Wire, content_type: str, body: bytes) -> None:
+    """Whatever is posted, the answer is Entra's refusal and no crash."""
+    response = contoso_wire.session.post(
+        f"{contoso_wire.emulator.authority_url}/{CONTOSO_TENANT_ID}/oauth2/v2.0/token",
+        data=body,
+        headers={"Content-Type": content_type},
+        timeout=TIMEOUT,
+    )
+    assert (response.status_code, response.json()["error_codes"]) == (400, [900144])
+
+
 def test_the_correlation_id_is_the_callers(contoso_wire: Wire) -> None:
     """`client-request-id` comes back as the correlation id, and as a header when that is asked for."""
     response = contoso_wire.session.post(

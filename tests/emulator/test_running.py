@@ -16,7 +16,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from emulator.wire import Wire
+from emulator.wire import Document, Wire
 from entraid_emulator import Emulator, Fault, contoso, generated, in_background
 from entraid_emulator.cli import emulator as command
 
@@ -146,22 +146,23 @@ def test_the_command_serves_and_stops_cleanly(tmp_path: Path, stop: signal.Signa
                 users = session.get(
                     f"{facts['graph_url']}/users", headers={"Authorization": f"Bearer {token}"}, timeout=10
                 )
-                assert len(users.json()["value"]) in {20, 40}
+                assert len(users.json()["value"]) == 40
         finally:
             process.send_signal(stop)
             out, err = process.communicate(timeout=15)
     assert (process.returncode, err) == (0, b"")
     assert f"ENTRAID_AUTHORITY_URL={facts['authority_url']}" in out.decode()
+    assert len(facts["tenant_ids"]) == 2
     assert not ready.exists()
 
 
-def _facts(ready: Path, process: "subprocess.Popen[bytes]") -> dict[str, str]:
+def _facts(ready: Path, process: "subprocess.Popen[bytes]") -> Document:
     deadline = time.monotonic() + 20
     while not ready.exists():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    facts: dict[str, str] = json.loads(ready.read_text())
+    facts: Document = json.loads(ready.read_text())
     return facts
 
 

@@ -15,6 +15,7 @@ import orjson
 from aiohttp import web
 
 from entraid_service.graph import Limits, MicrosoftGraph
+from entraid_service.graph.limits import Timer
 from entraid_service.model.connection import ClientSecret
 from entraid_service.model.secret import Secret
 from entraid_service.oauth.tokens import MsalAuthority
@@ -52,6 +53,7 @@ class ScriptedCloud:
         self.ca_file = ca_file
         self.asked: list[str] = []
         self.bearers: list[str] = []
+        self.cookies: list[str] = []
         self.token_requests: list[Mapping[str, str]] = []
         self.tokens: list[object] = []
         self._tls = tls
@@ -95,7 +97,7 @@ class ScriptedCloud:
         return self.authority().token_source(tenant=TENANT, client_id=CLIENT, credential=ClientSecret(Secret(CANARY)))
 
     def directory(
-        self, *, limits: Limits | None = None, timer: FastTimer | None = None, tokens: TokenSource | None = None
+        self, *, limits: Limits | None = None, timer: Timer | None = None, tokens: TokenSource | None = None
     ) -> DirectorySource:
         """A real directory source that reads this cloud; it goes with the cloud."""
         graph = MicrosoftGraph(
@@ -107,6 +109,7 @@ class ScriptedCloud:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.raw_path)
         if request.path.startswith("/v1.0/"):
+            self.cookies.append(request.headers.get("Cookie", ""))
             self.bearers.append(request.headers.get("Authorization", "").removeprefix("Bearer "))
         for pattern, steps in self._steps:
             if pattern.search(request.raw_path):

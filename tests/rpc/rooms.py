@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2
 
 from entraid.v1.access_service_pb2_grpc import AccessServiceStub
 from entraid.v1.connection_service_pb2_grpc import ConnectionServiceStub
@@ -24,6 +25,13 @@ from entraid_service.snapshot.snapshots import Snapshots
 from entraid_service.store.sqlite import SqliteStore
 
 D = TypeVar("D", bound=Message)
+RawCall: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"
+HealthCheck: TypeAlias = (
+    "grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]"
+)
+HealthWatch: TypeAlias = (
+    "grpc.aio.UnaryStreamMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]"
+)
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TENANT = "11111111-2222-4333-8444-555555555555"
@@ -232,6 +240,29 @@ class Server:
         return version.revision
 
 
+def health_check(channel: grpc.aio.Channel) -> HealthCheck:
+    """`grpc.health.v1.Health/Check`; the published stubs of that package leave its methods out."""
+    return channel.unary_unary(
+        "/grpc.health.v1.Health/Check",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
+
+
+def health_watch(channel: grpc.aio.Channel) -> HealthWatch:
+    """`grpc.health.v1.Health/Watch`."""
+    return channel.unary_stream(
+        "/grpc.health.v1.Health/Watch",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
+
+
+def raw_call(server: Server, method: str) -> RawCall:
+    """A method called with bytes and answered in bytes."""
+    return server.channel.unary_unary(method)
+
+
 def people() -> list[User]:
     """Adele in Sales, Bruno with Adele as his manager, and Clara, whose account is disabled."""
     return [
@@ -256,12 +287,14 @@ def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
 
 def reason_of(error: grpc.aio.AioRpcError | status_pb2.Status) -> str:
     """The reason without its prefix."""
-    return detail_of(error, error_details_pb2.ErrorInfo()).reason.removeprefix("ERROR_REASON_")
+    reason: str = detail_of(error, error_details_pb2.ErrorInfo()).reason
+    return reason.removeprefix("ERROR_REASON_")
 
 
 def field_of(error: grpc.aio.AioRpcError | status_pb2.Status) -> str:
     """The field that an error is about."""
-    return detail_of(error, error_details_pb2.BadRequest()).field_violations[0].field
+    field: str = detail_of(error, error_details_pb2.BadRequest()).field_violations[0].field
+    return field
 
 
 def detail_of(error: grpc.aio.AioRpcError | status_pb2.Status, detail: D) -> D:

@@ -214,7 +214,7 @@ async def test_a_batch_answers_in_order_and_item_by_item(server: Server) -> None
 
 
 async def test_a_batch_reads_one_snapshot_per_connection(server: Server) -> None:
-    """While commits go on, all answers of a batch on one connection name the same data, the newest that any asks for."""
+    """All answers of a batch on one connection name the same data, the newest that any of them asks for."""
     connection = await server.add_connection()
     await server.commit(connection)
     await server.access.EvaluateAccess(ask())

@@ -99,8 +99,14 @@ def test_the_bounds_themselves_are_taken() -> None:
         (pb.Condition(user=pb.UserCondition(values=[" \t"])), "condition.user.values[0]"),
         (pb.Condition(user=pb.UserCondition(values=["x" * 1025])), "condition.user.values[0]"),
         (pb.Condition(user=pb.UserCondition(values=["x"] * (MOST_VALUES + 1))), "condition.user.values"),
-        (pb.Condition(manager=pb.ManagerCondition(operator=6, values=["x"])), "condition.manager.values"),
-        (pb.Condition(manager=pb.ManagerCondition(operator=99, values=["x"])), "condition.manager.operator"),
+        (
+            pb.Condition(manager=pb.ManagerCondition(operator=pb.MATCH_OPERATOR_IS_SET, values=["x"])),
+            "condition.manager.values",
+        ),
+        (
+            pb.Condition(manager=pb.ManagerCondition(operator=pb.MatchOperator.ValueType(99), values=["x"])),
+            "condition.manager.operator",
+        ),
         (pb.Condition(attribute=pb.AttributeCondition(values=["x"])), "condition.attribute.attribute"),
         (
             pb.Condition(attribute=pb.AttributeCondition(attribute="a" * 257, values=["x"])),

@@ -138,7 +138,7 @@ async def test_arguments_are_checked_before_anything_is_read(server: Server) -> 
     await server.commit(await server.add_connection(), users=people())
     for request, code in (
         (pb.ListUsersRequest(parent="connections/main", page_size=-1), grpc.StatusCode.INVALID_ARGUMENT),
-        (pb.ListUsersRequest(parent="connections/main", view=9), grpc.StatusCode.INVALID_ARGUMENT),  # type: ignore[arg-type] # unknown on purpose
+        (pb.ListUsersRequest(parent="connections/main", view=pb.View.ValueType(9)), grpc.StatusCode.INVALID_ARGUMENT),
         (pb.ListUsersRequest(parent="connections/main", filter='mail = "x"'), grpc.StatusCode.UNIMPLEMENTED),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:

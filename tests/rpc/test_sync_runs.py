@@ -45,7 +45,10 @@ async def test_what_cannot_be_started_says_why(server: Server) -> None:
     await server.add_connection()
     for request, code in (
         (pb.SyncRequest(connection="connections/main", request_id="1"), grpc.StatusCode.INVALID_ARGUMENT),
-        (pb.SyncRequest(connection="connections/main", mode=7), grpc.StatusCode.INVALID_ARGUMENT),  # type: ignore[arg-type] # unknown on purpose
+        (
+            pb.SyncRequest(connection="connections/main", mode=pb.SyncMode.ValueType(7)),
+            grpc.StatusCode.INVALID_ARGUMENT,
+        ),
         (pb.SyncRequest(connection="main"), grpc.StatusCode.INVALID_ARGUMENT),
         (pb.SyncRequest(connection="connections/main", mode=pb.SYNC_MODE_INCREMENTAL), grpc.StatusCode.UNIMPLEMENTED),
         (pb.SyncRequest(connection="connections/other"), grpc.StatusCode.NOT_FOUND),

@@ -44,7 +44,7 @@ class Duration(click.ParamType[timedelta]):
 
 
 @click.command
-@click.argument("user")
+@click.argument("subject", nargs=-1, required=True, metavar="[CONNECTION] USER")
 @click.option("--connection", type=CONNECTION, help="The connection, where USER is bare.")
 @click.option("--group", multiple=True, help="In this group (object ID or name), at any depth.")
 @click.option("--not-group", multiple=True, help="Not in this group.")
@@ -65,7 +65,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     session: Session,
     /,
     *,
-    user: str,
+    subject: tuple[str, ...],
     connection: str | None,
     condition: TextIO | None,
     is_any: bool,
@@ -75,18 +75,31 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     explain: bool,
     **options: tuple[str, ...],
 ) -> None:
-    """Decide whether USER satisfies all the given conditions (any of them with --any).
+    """Decide whether USER satisfies all the given conditions, or any of them with --any.
 
-    USER is an object ID, UPN or mail address along with --connection, or connections/.../users/... in full. Exit codes:
-    0 allowed, 3 denied, 4 unavailable, 6 no data or too old; anything but 0 must be taken for a denial.
+    USER is an object ID, UPN or mail address in CONNECTION, or connections/.../users/... in full. Exit codes: 0
+    allowed, 3 denied, 4 unavailable, 6 no data or too old; anything but 0 must be taken for a denial.
     """
     question = Question(
-        user=named(user_name, user, connection),
+        user=_user(subject, connection),
         condition=_condition(ConditionOptions(direct_only=direct_only, **options), condition, is_any=is_any),
         consistency=_consistency(max_staleness, at_least_as_fresh),
         explain=explain,
     )
     session.run(lambda client: _decide(client, session, question))
+
+
+def _user(subject: tuple[str, ...], connection: str | None) -> str:
+    """The user's full name out of `CONNECTION USER`, or `USER` with or without --connection."""
+    match subject:
+        case (user,):
+            return named(user_name, user, connection)
+        case (parent, user) if connection is None:
+            return named(user_name, user, parent)
+        case _:
+            raise click.UsageError(
+                "name one user: CONNECTION USER, or USER with --connection, or connections/.../users/..."
+            )
 
 
 @dataclass(frozen=True, slots=True)

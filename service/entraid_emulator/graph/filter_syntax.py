@@ -18,6 +18,7 @@ _MAX_NESTING = 25
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?![\w:.-]))|(?P<word>[\w/$.:-]+)|(?P<mark>[(),]))", re.UNICODE
 )
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")  # dates and moments stand without quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +176,11 @@ class _Parser:
         if token.kind == "number":
             return int(token.value)
         words: dict[str, Literal] = {"true": True, "false": False, "null": None}
-        if token.kind != "word":
+        if token.value in words:
+            return words[token.value]
+        if not _DATE.match(token.value):
             raise self._error()
-        return words.get(token.value, token.value)
+        return token.value
 
     def _word(self) -> str:
         token = self._take()

@@ -70,7 +70,7 @@ def _has_negation(tree: Tree) -> bool:
 
 def _check_size(tree: Tree) -> None:
     match tree:
-        case Comparison("id" | _, "in", values) if len(values) > _MAX_CLAUSES:
+        case Comparison(_, "in", values) if len(values) > _MAX_CLAUSES:
             raise _too_many(len(values))
         case Either(parts) if len(parts) > _MAX_CLAUSES:
             raise _too_many(len(parts))
@@ -95,8 +95,19 @@ def _check_leaf(leaf: Comparison, entity: EntityType, options: QueryOptions) -> 
             f"Unsupported or invalid query filter clause specified for property '{leaf.prop}' of resource"
             f" '{entity.resource}'."
         )
+    if not all(_is_comparable(leaf, value, entity) for value in leaf.values):
+        raise malformed_query(
+            "Invalid filter clause: A binary operator with incompatible types was detected for property"
+            f" '{leaf.prop}' of type 'microsoft.graph.{entity.name}'."
+        )
     if leaf.operator in _ADVANCED and not options.is_advanced:
         raise _needs_advanced("endsWith" if leaf.operator == "endswith" else leaf.operator)
+
+
+def _is_comparable(leaf: Comparison, value: Literal, entity: EntityType) -> bool:
+    if value is None:
+        return leaf.operator in {"eq", "ne", "in"}
+    return isinstance(value, bool if leaf.prop in entity.booleans else str)
 
 
 def _needs_advanced(operator: str) -> GraphError:

@@ -74,7 +74,7 @@ def add_graph(router: web.UrlDispatcher, cloud: Cloud) -> None:
     """Add the Graph side's URLs; any other below `/v1.0` is refused in Graph's words."""
     pages = SkipTokens(cloud.page_key, lifetime=cloud.behaviour.page_token_lifetime)
     for route in ROUTES:
-        router.add_route("*", PREFIX + route.path, _served(cloud, pages, route))
+        router.add_route("*", PREFIX + route.path + "{slash:/?}", _served(cloud, pages, route))
     router.add_route("*", PREFIX + "{rest:(/.*)?}", _served(cloud, pages, None))
 
 
@@ -106,8 +106,7 @@ def _admitted(
     origin = f"https://{request.host}"
     who = caller(cloud, request.headers.get("Authorization", ""), origin=origin)
     if route is None:
-        segment = request.path.removeprefix(PREFIX).strip("/").partition("/")[0]
-        raise malformed_query(f"Resource not found for the segment '{segment}'.")
+        raise _unknown_segment(request.path)
     if request.method != "GET":
         raise GraphError(
             "Request_BadRequest",
@@ -126,6 +125,13 @@ def _admitted(
         pages=pages,
     )
     return call, route.handler
+
+
+def _unknown_segment(path: str) -> GraphError:
+    """The refusal of a URL: it names the first segment if that is unknown, else the last."""
+    segments = path.removeprefix(PREFIX).strip("/").split("/")
+    known = {route.path.split("/")[1] for route in ROUTES}
+    return malformed_query(f"Resource not found for the segment '{segments[-1 if segments[0] in known else 0]}'.")
 
 
 def _response(answer: Answer, call: Call, ids: Mapping[str, str]) -> web.Response:

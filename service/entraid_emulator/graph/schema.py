@@ -38,6 +38,7 @@ class EntityType:
         defaults: properties that come without `$select`, in the order of the answer.
         on_request: properties that come only with `$select`.
         lists: properties that are collections: never null, empty instead.
+        booleans: properties that `$filter` compares with `true` and `false`; all others it compares with text.
         filters: operators by property, where `$filter` takes it.
         outside: properties that live outside the directory: not over a collection.
         guarded: properties that need a permission of their own.
@@ -51,6 +52,7 @@ class EntityType:
     defaults: tuple[str, ...]
     on_request: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
+    booleans: frozenset[str] = frozenset()
     filters: Mapping[str, frozenset[str]] = field(default_factory=dict)
     outside: frozenset[str] = frozenset()
     guarded: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -115,6 +117,7 @@ USER = EntityType(
         "businessPhones assignedLicenses assignedPlans identities imAddresses licenseAssignmentStates",
         "onPremisesProvisioningErrors otherMails provisionedPlans proxyAddresses serviceProvisioningErrors",
     ),
+    booleans=_set("accountEnabled onPremisesSyncEnabled"),
     filters={
         **_each("id", _EXACT),
         **_each(
@@ -171,6 +174,7 @@ GROUP = EntityType(
         "creationOptions groupTypes proxyAddresses resourceBehaviorOptions resourceProvisioningOptions",
         "onPremisesProvisioningErrors serviceProvisioningErrors assignedLabels assignedLicenses infoCatalogs",
     ),
+    booleans=_set("mailEnabled isAssignableToRole securityEnabled onPremisesSyncEnabled"),
     filters={
         **_each("id", _EXACT),
         **_each("displayName mail mailNickname preferredLanguage onPremisesSamAccountName", _FULL),

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
@@ -66,13 +67,14 @@ def _served(
 
 
 async def _login_request(request: web.Request) -> LoginRequest:
-    form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    is_form = request.content_type == "application/x-www-form-urlencoded"
+    body = (await request.read()).decode(errors="replace") if is_form else ""
     return LoginRequest(
         origin=f"https://{request.host}",
         tenant=request.match_info.get("tenant", "common"),
         method=request.method,
         query=dict(request.query),
-        form=form,
+        form=dict(parse_qsl(body, keep_blank_values=True)),
         authorization=request.headers.get("Authorization", ""),
     )
 

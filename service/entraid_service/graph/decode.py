@@ -4,7 +4,7 @@ Every known, non-empty property is kept. A record that is odd is left out and na
 of which nothing can be read is no page of Graph's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from entraid_service.graph.refusals import unusable
@@ -107,6 +107,11 @@ def has_hidden_membership(record: Mapping[str, object]) -> bool:
     """Whether a group hides its members, see https://learn.microsoft.com/graph/api/resources/group."""
     visibility = record.get("visibility")
     return isinstance(visibility, str) and visibility.lower() == _HIDDEN
+
+
+def hidden_group_ids(records: Iterable[object]) -> set[str]:
+    """The ids of the groups of a page that hide their members."""
+    return {_known_id(record) for record in records if isinstance(record, dict) and has_hidden_membership(record)}
 
 
 def _object(record: object) -> Mapping[str, object]:

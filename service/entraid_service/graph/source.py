@@ -5,7 +5,7 @@ decoded is not.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -21,6 +21,7 @@ from entraid_service.graph.decode import (
     decode_page,
     decode_user,
     has_hidden_membership,
+    hidden_group_ids,
 )
 from entraid_service.graph.limits import Limits
 from entraid_service.graph.pages import Links, read_pages
@@ -84,9 +85,10 @@ class GraphDirectory:
         select = ",".join(dict.fromkeys(("id", *(name for name in whole if name != "manager"))))
         expanded = [self._users_url(select, top=top, expand=_MANAGER) for top in (_MOST, _USUAL)]
         plain = self._users_url(select, top=_USUAL)
-        async for url, records in self._list((*expanded, plain), subject=users_with(whole)):
-            page = decode_page(records, decode_user, what="users")
-            yield await self._with_managers(page) if url == plain else page
+        async with aclosing(self._list((*expanded, plain), subject=users_with(whole))) as pages:
+            async for url, records in pages:
+                page = decode_page(records, decode_user, what="users")
+                yield await self._with_managers(page) if url == plain else page
 
     async def groups(self) -> AsyncIterator[Page[Group]]:
         """See `ports.DirectorySource.groups`."""
@@ -95,14 +97,10 @@ class GraphDirectory:
             graph_url(self._base, "groups", query={"$select": _GROUP_PROPERTIES, "$top": top})
             for top in (_MOST, _USUAL)
         ]
-        async for _, records in self._list(urls, subject=GROUPS):
-            page = decode_page(records, decode_group, what="groups")
-            self._hidden.update(
-                str(record["id"]).lower()
-                for record in records
-                if isinstance(record, dict) and has_hidden_membership(record) and "id" in record
-            )
-            yield page
+        async with aclosing(self._list(urls, subject=GROUPS)) as pages:
+            async for _, records in pages:
+                self._hidden.update(hidden_group_ids(records))
+                yield decode_page(records, decode_group, what="groups")
         self._has_listed_groups = True
 
     async def members(self, group_id: GroupId) -> AsyncIterator[Page[Member]]:
@@ -118,9 +116,10 @@ class GraphDirectory:
                 graph_url(self._base, "groups", group_id, "members", query={"$select": "id", "$top": top})
                 for top in (_MOST, _USUAL)
             ]
-            async for _, records in self._list(urls, subject=subject):
-                may_be_concealed = may_be_concealed and not records
-                yield decode_page(records, decode_member, what="members")
+            async with aclosing(self._list(urls, subject=subject)) as pages:
+                async for _, records in pages:
+                    may_be_concealed = may_be_concealed and not records
+                    yield decode_page(records, decode_member, what="members")
         except GraphRefused as error:
             if error.is_missing_object:
                 raise GroupGone(f"group `{group_id}` was deleted while it was read") from error
@@ -134,7 +133,7 @@ class GraphDirectory:
             query["$expand"] = expand
         return graph_url(self._base, "users", query=query)
 
-    async def _list(self, urls: Sequence[URL], *, subject: Subject) -> AsyncIterator[tuple[URL, list[object]]]:
+    async def _list(self, urls: Sequence[URL], *, subject: Subject) -> AsyncGenerator[tuple[URL, list[object]], None]:
         """The pages of the first of these lists that Graph does not refuse as a query."""
         refused: GraphRefused | None = None
         for url in urls:

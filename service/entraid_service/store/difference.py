@@ -8,13 +8,13 @@ from entraid_service.model.syncrun import Changes
 _OBJECTS = """
 SELECT count(*), coalesce(sum(staged.record = served.record), 0)
 FROM {table} staged
-JOIN {table} served ON served.generation = ?2 AND served.object_id = staged.object_id
+CROSS JOIN {table} served ON served.generation = ?2 AND served.object_id = staged.object_id
 WHERE staged.generation = ?1
 """
 _EDGES = """
 SELECT count(*)
 FROM {table} staged
-JOIN {table} served ON served.generation = ?2 AND served.group_id = staged.group_id
+CROSS JOIN {table} served ON served.generation = ?2 AND served.group_id = staged.group_id
     AND served.{member} = staged.{member}
 WHERE staged.generation = ?1
 """

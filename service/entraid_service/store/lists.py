@@ -24,7 +24,7 @@ SELECT object_id, record FROM directory_user WHERE generation = ? AND object_id 
 _USER = "SELECT object_id, record FROM directory_user WHERE generation = ? AND object_id = ?"
 _USERS_NAMED = """
 SELECT u.object_id, u.record
-FROM user_name n JOIN directory_user u ON u.generation = n.generation AND u.object_id = n.object_id
+FROM user_name n CROSS JOIN directory_user u ON u.generation = n.generation AND u.object_id = n.object_id
 WHERE n.generation = ? AND n.kind = ? AND n.folded = ? ORDER BY u.object_id
 """
 _GROUPS = """
@@ -36,12 +36,12 @@ _MEMBER_COUNT = """
 WITH RECURSIVE reached (group_id) AS (
     VALUES (?2)
     UNION
-    SELECT n.child_id FROM reached r JOIN nesting n ON n.generation = ?1 AND n.group_id = r.group_id
+    SELECT n.child_id FROM reached r CROSS JOIN nesting n ON n.generation = ?1 AND n.group_id = r.group_id
 )
 SELECT count(DISTINCT m.member_id)
 FROM reached r
-JOIN membership m ON m.generation = ?1 AND m.group_id = r.group_id
-JOIN directory_user u ON u.generation = ?1 AND u.object_id = m.member_id
+CROSS JOIN membership m ON m.generation = ?1 AND m.group_id = r.group_id
+CROSS JOIN directory_user u ON u.generation = ?1 AND u.object_id = m.member_id
 """
 
 

@@ -4,7 +4,8 @@ A user who is put again may have lost a name: the names of the former row go fir
 transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import aiosqlite
 
@@ -21,32 +22,50 @@ _DELETE_USER = "DELETE FROM directory_user WHERE generation = ? AND object_id = 
 _DELETE_NAME = "DELETE FROM user_name WHERE generation = ? AND kind = ? AND folded = ? AND object_id = ?"
 
 
-async def put_users(db: aiosqlite.Connection, generation: int, users: Sequence[User]) -> None:
-    """Writes users, each id once, over those of the same ids."""
-    keys = [rows.encode_id(user.id) for user in users]
-    for start in range(0, len(keys), _IDS_PER_QUERY):
-        former = await _read(db, generation, keys[start : start + _IDS_PER_QUERY])
-        await db.executemany(_DELETE_NAME, list(_name_rows(generation, former)))
-    records = [(generation, key, rows.encode_user(user)) for key, user in zip(keys, users, strict=True)]
-    await db.executemany(_PUT_USER, records)
-    # In the order of the table: then neighbours share a page that is written once.
-    await db.executemany(_PUT_NAME, sorted(_name_rows(generation, users), key=lambda row: row[1:3]))
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user as written: key, record, and every (kind, folded name)."""
+
+    key: Key
+    record: bytes
+    names: tuple[tuple[int, str], ...]
 
 
-async def delete_users(db: aiosqlite.Connection, generation: int, users: Sequence[User]) -> None:
+def user_row(user: User) -> UserRow:
+    """The row of a user."""
+    return UserRow(rows.encode_id(user.id), rows.encode_user(user), tuple(rows.names_of(user)))
+
+
+async def put_users(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> None:
+    """Writes users, each key once, over those of the same keys."""
+    for start in range(0, len(users), _IDS_PER_QUERY):
+        former = await _read(db, generation, [user.key for user in users[start : start + _IDS_PER_QUERY]])
+        if former:
+            await db.executemany(_DELETE_NAME, _name_rows(generation, former))
+    await db.executemany(_PUT_USER, ((generation, user.key, user.record) for user in users))
+    await db.executemany(_PUT_NAME, _sorted_name_rows(generation, users))
+
+
+async def delete_users(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> None:
     """Deletes users and their names."""
-    await db.executemany(_DELETE_NAME, list(_name_rows(generation, users)))
-    await db.executemany(_DELETE_USER, [(generation, rows.encode_id(user.id)) for user in users])
+    await db.executemany(_DELETE_NAME, _name_rows(generation, users))
+    await db.executemany(_DELETE_USER, ((generation, user.key) for user in users))
 
 
-async def _read(db: aiosqlite.Connection, generation: int, keys: Sequence[Key]) -> list[User]:
+async def _read(db: aiosqlite.Connection, generation: int, keys: Sequence[Key]) -> list[UserRow]:
     marks = ", ".join("?" * len(keys))
     query = f"SELECT object_id, record FROM directory_user WHERE generation = ? AND object_id IN ({marks})"  # noqa: S608 - marks
-    return [rows.decode_user(row[0], row[1]) for row in await db.execute_fetchall(query, (generation, *keys))]
+    found = await db.execute_fetchall(query, (generation, *keys))
+    return [user_row(rows.decode_user(row[0], row[1])) for row in found]
 
 
-def _name_rows(generation: int, users: Iterable[User]) -> Iterable[tuple[int, int, str, Key]]:
+def _name_rows(generation: int, users: Iterable[UserRow]) -> Iterator[tuple[int, int, str, Key]]:
     for user in users:
-        key = rows.encode_id(user.id)
-        for kind, folded in rows.names_of(user):
-            yield generation, kind, folded, key
+        for kind, folded in user.names:
+            yield generation, kind, folded, user.key
+
+
+def _sorted_name_rows(generation: int, users: Iterable[UserRow]) -> Iterator[tuple[int, int, str, Key]]:
+    # In the order of the table, so that neighbours share a page that is written once. A generator: it runs, and sorts,
+    # in the thread of the connection.
+    yield from sorted(_name_rows(generation, users), key=lambda row: row[1:3])

@@ -26,6 +26,7 @@ from entraid_service.store.files import read_only_uri
 from entraid_service.store.versions import SERVED, decode_version
 
 _IDLE = 4
+_KNOWN_GROUPS = 100_000
 _BUSY_SECONDS = 1.0
 # 8 MiB hold the inner pages of every table at 300,000 users. No memory map: the whole file would count as memory of
 # the process, and the operating system's cache serves a missing page in a microsecond as it is.
@@ -66,8 +67,7 @@ class SqliteView:
             if not found:
                 return None
             groups = self._rows(_GROUPS_OF, (version.generation, key))
-        direct = frozenset(GroupId(rows.decode_id(row[0])) for row in groups)
-        return UserRecord(rows.decode_user(key, found[0][0]), direct)
+        return UserRecord(rows.decode_user(key, found[0][0]), self._owner.group_ids(groups))
 
     def users_named(self, version: SnapshotVersion, folded: str) -> list[UserId]:
         """The users of a user principal name; see the port."""
@@ -153,6 +153,7 @@ class SqliteViews:
         self._lock = threading.Lock()
         self._open: set[SqliteView] = set()
         self._idle: list[sqlite3.Connection] = []
+        self._group_ids: dict[rows.Key, GroupId] = {}
         self._is_closed = False
 
     def open(self) -> SqliteView:
@@ -168,6 +169,19 @@ class SqliteViews:
             views = list(self._open)
         for view in views:
             self._put_back(view.renew(self._begin()))
+
+    def group_ids(self, found: list[sqlite3.Row]) -> frozenset[GroupId]:
+        """The group ids of rows: many users share a group, so each id is decoded once and is one object in memory."""
+        known = self._group_ids
+        if len(known) > _KNOWN_GROUPS:
+            known.clear()
+        ids = []
+        for row in found:
+            group_id = known.get(row[0])
+            if group_id is None:
+                group_id = known[row[0]] = GroupId(rows.decode_id(row[0]))
+            ids.append(group_id)
+        return frozenset(ids)
 
     def take_back(self, view: SqliteView, db: sqlite3.Connection, *, is_reusable: bool) -> None:
         """Takes the connection of a view that was closed; one with a walk that did not end keeps its old moment."""

@@ -1,0 +1,112 @@
+import pytest
+
+from entraid_emulator import Emulator
+from entraid_service.errors import PermissionMissing
+from entraid_service.graph import Limits, MicrosoftGraph
+from entraid_service.model.connection import ClientSecret
+from entraid_service.model.ids import GroupId
+from entraid_service.model.secret import Secret
+from entraid_service.oauth.tokens import MsalAuthority
+from graph.cloud import ScriptedCloud, graph_error, jwt, page
+
+DENIED = graph_error(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+
+
+async def probed(emulator: Emulator, roles: set[str]) -> tuple[str, ...]:
+    tenant = emulator.tenants[0].tenant_id
+    emulator.app.grants[tenant] = frozenset(roles)
+    authority = MsalAuthority(authority_url=emulator.authority_url, ca_bundle=emulator.ca_file)
+    graph = MicrosoftGraph(base_url=emulator.graph_url, ca_bundle=emulator.ca_file, limits=Limits(attempts=1))
+    try:
+        tokens = authority.token_source(
+            tenant=tenant,
+            client_id=emulator.app.client_id,
+            credential=ClientSecret(Secret(emulator.app.client_secret.reveal())),
+        )
+        return (await graph.directory(tokens).probe()).missing_permissions
+    finally:
+        authority.close()
+        await graph.close()
+
+
+@pytest.mark.parametrize(
+    ("roles", "missing"),
+    [
+        ({"User.Read.All", "GroupMember.Read.All"}, ()),
+        ({"Directory.Read.All"}, ()),
+        ({"User.Read.All"}, ("GroupMember.Read.All",)),
+        ({"GroupMember.Read.All"}, ("User.Read.All",)),
+        ({"User.ReadBasic.All", "GroupMember.Read.All"}, ("User.Read.All",)),
+        (set(), ("User.Read.All", "GroupMember.Read.All")),
+    ],
+)
+async def test_the_probe_names_what_is_missing(emulator: Emulator, roles: set[str], missing: tuple[str, ...]) -> None:
+    """A permission that is missing, or that shows too little, is named; the others are not."""
+    assert await probed(emulator, roles) == missing
+
+
+async def test_the_probe_does_without_users_and_groups(cloud: ScriptedCloud) -> None:
+    """An empty tenant is one that the app may read."""
+    cloud.on(r"/v1.0/(users|groups)\?", page())
+    assert (await cloud.directory().probe()).missing_permissions == ()
+
+
+async def test_the_probe_finds_out_about_members(cloud: ScriptedCloud) -> None:
+    """To see groups is not to see who is in them."""
+    cloud.on(r"/users\?", page({"id": "u-1", "accountEnabled": True}))
+    cloud.on(r"/groups\?", page({"id": "g-1", "displayName": "G"}))
+    cloud.on(r"/members", DENIED)
+    assert (await cloud.directory().probe()).missing_permissions == ("GroupMember.Read.All",)
+
+
+async def test_the_probe_forgives_a_group_that_is_deleted_meanwhile(cloud: ScriptedCloud) -> None:
+    """A group that vanished says nothing about permissions."""
+    cloud.on(r"/users\?", page())
+    cloud.on(r"/groups\?", page({"id": "g-1", "displayName": "G"}))
+    cloud.on(r"/members", graph_error(404, "Request_ResourceNotFound"))
+    assert (await cloud.directory().probe()).missing_permissions == ()
+
+
+@pytest.mark.parametrize(("roles", "missing"), [(None, ()), (["Group.Read.All"], ("User.Read.All",))])
+async def test_a_user_without_attributes_is_judged_by_the_token(
+    cloud: ScriptedCloud, roles: list[str] | None, missing: tuple[str, ...]
+) -> None:
+    """Hidden attributes mean a missing permission only where the token says which ones there are."""
+    cloud.tokens.append("opaque" if roles is None else jwt(roles=roles))
+    cloud.on(r"/users\?", page({"id": "u-1", "accountEnabled": None, "department": None}))
+    cloud.on(r"/groups\?", page())
+    assert (await cloud.directory().probe()).missing_permissions == missing
+
+
+async def test_a_refused_read_names_its_permission_and_the_remedy(cloud: ScriptedCloud) -> None:
+    """The error says which permission, for what, and where to grant it."""
+    cloud.on(r"/v1.0/", DENIED)
+    source = cloud.directory()
+    with pytest.raises(PermissionMissing, match=r"read users.*403 Authorization_RequestDenied.*`User.Read.All`") as users:
+        await anext(source.users(("displayName",)))
+    assert users.value.metadata == {"missing_permissions": "User.Read.All"}
+    assert "App registrations > API permissions" in str(users.value)
+    with pytest.raises(PermissionMissing, match="read groups") as groups:
+        await anext(source.groups())
+    assert groups.value.missing == ("GroupMember.Read.All",)
+    assert len(cloud.graph_requests()) == 2
+
+
+async def test_attributes_with_a_permission_of_their_own_are_named(cloud: ScriptedCloud) -> None:
+    """User.Read.All may be there and not be enough."""
+    cloud.on(r"/v1.0/", DENIED)
+    with pytest.raises(PermissionMissing, match="`signInActivity`") as caught:
+        await anext(cloud.directory().users(("displayName", "signInActivity.lastSignInDateTime")))
+    assert caught.value.missing == ("User.Read.All", "AuditLog.Read.All")
+
+
+async def test_members_that_may_not_be_read_are_no_hidden_membership(cloud: ScriptedCloud) -> None:
+    """A missing permission for all groups is not mistaken for one hidden group."""
+    cloud.on(r"/groups\?", page({"id": "g-1", "visibility": "Private"}))
+    cloud.on(r"/members", DENIED)
+    source = cloud.directory()
+    async for _ in source.groups():
+        pass
+    with pytest.raises(PermissionMissing) as caught:
+        await anext(source.members(GroupId("g-1")))
+    assert caught.value.missing == ("GroupMember.Read.All",)
