@@ -70,7 +70,6 @@ def _run(step: Step, target: str, *, say: Callable[[str], None]) -> bool:
 
 def _exit_code(arguments: tuple[str, ...]) -> int:
     try:
-        entraidctl.main(list(arguments), prog_name="entraidctl", standalone_mode=True)
+        entraidctl.main(list(arguments), prog_name="entraidctl")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0

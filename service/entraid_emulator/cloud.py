@@ -8,7 +8,7 @@ from typing import Literal
 
 from entraid_emulator.apps import AppRegistration
 from entraid_emulator.clock import Clock
-from entraid_emulator.login.keys import SigningKey
+from entraid_emulator.login.keys import SigningKeys
 from entraid_emulator.objects import TenantId
 from entraid_emulator.tenant import Tenant
 
@@ -41,7 +41,7 @@ class Cloud:
     apps: list[AppRegistration]
     behaviour: Behaviour = field(default_factory=Behaviour)
     clock: Clock = field(default_factory=Clock)
-    signing_key: SigningKey = field(default_factory=SigningKey)
+    signing_keys: SigningKeys = field(default_factory=SigningKeys)
     page_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def tenant_named(self, name: str) -> Tenant | None:

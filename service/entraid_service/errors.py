@@ -7,6 +7,7 @@ EntraidError
 │   ├── EntraUnavailable      the login side did not answer
 │   ├── StoreUnavailable      the database did not answer
 │   ├── ListExpired           Graph forgot a list while it was read; `sync` starts that list again
+│   ├── FeedUnsupported       this tenant's Graph has no delta queries; `sync` reads everything instead
 │   └── GroupGone             a group was deleted while it was read; `sync` leaves it out
 ├── Reauthorize               an administrator has to act
 │   ├── CredentialsRejected
@@ -25,6 +26,7 @@ EntraidError
 │   ├── SyncInProgress
 │   ├── DirectoryNotSynced
 │   └── DirectoryStale
+├── RunSuperseded             a held run whose base is not served any more
 └── SyncStopped               a run that ended before it could commit
 
 Each knows the gRPC status and the reason of the contract, as names: what they become on the wire is `rpc`'s business.
@@ -97,6 +99,12 @@ class StoreUnavailable(RetryLater):
 
 class ListExpired(RetryLater):
     """Graph dropped the paging state of a list (`Directory_ExpiredPageToken`, an aged delta link)."""
+
+    reason = ErrorReason.GRAPH_UNAVAILABLE
+
+
+class FeedUnsupported(RetryLater):
+    """This tenant's Graph offers no delta query, as tenants of Entra External ID do not."""
 
     reason = ErrorReason.GRAPH_UNAVAILABLE
 
@@ -280,6 +288,12 @@ class DirectoryStale(Resync):
     def metadata(self) -> Mapping[str, str]:
         """`sync_time`, RFC 3339."""
         return {"sync_time": self.sync_time.isoformat()}
+
+
+class RunSuperseded(EntraidError):  # noqa: N818 - see above
+    """A run cannot take effect: it lost its lease, or what it was compared with is not served any more."""
+
+    status = "FAILED_PRECONDITION"
 
 
 class SyncStopped(EntraidError):  # noqa: N818 - see above

@@ -25,6 +25,7 @@ def nodes(trace: Trace, rule: Rule) -> Iterator[tuple[Trace, Rule]]:
 
 
 def paths(tree: Condition) -> Iterator[str]:
+    """Every field path that a reason may name."""
     yield tree.field
     if isinstance(tree, Combination):
         for child in tree.conditions:

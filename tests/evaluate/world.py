@@ -7,8 +7,6 @@ The tests' own words, so that an oracle can be written over them without the ser
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from snapshot.memory import Directory
-
 from entraid_service.model.conditions import (
     AttributeCondition,
     Combination,
@@ -22,6 +20,7 @@ from entraid_service.model.conditions import (
 from entraid_service.model.directory import CORE_ATTRIBUTES, AttributeValue, Group, User
 from entraid_service.model.ids import GroupId, UserId
 from entraid_service.model.scope import GroupResolution, ResolutionState, Scope
+from snapshot.memory import Directory
 
 Value: TypeAlias = AttributeValue
 
@@ -72,7 +71,7 @@ class World:
 
     def knows(self, attribute: str) -> bool:
         """Whether an attribute, or the complex one that it is a part of, is synced."""
-        return bool({attribute, attribute.split(".")[0]} & (self.attributes | set(CORE_ATTRIBUTES)))
+        return bool({attribute, attribute.partition(".")[0]} & (self.attributes | set(CORE_ATTRIBUTES)))
 
     def directory(self) -> Directory:
         """The same for the service: what is not synced is not there."""

@@ -24,7 +24,15 @@ TEXTS = [
     "ΣΊΣΥΦΟΣ",
     "σίσυφος",
 ]
-MAILS = ["ada@x", "Ada@X", "straße@x", "strasse@x", "i\N{COMBINING DOT ABOVE}@x", "İ@x", "\N{FULLWIDTH LATIN SMALL LETTER B}ob@x"]
+MAILS = [
+    "ada@x",
+    "Ada@X",
+    "straße@x",
+    "strasse@x",
+    "i\N{COMBINING DOT ABOVE}@x",
+    "İ@x",
+    "\N{FULLWIDTH LATIN SMALL LETTER B}ob@x",
+]
 PIECES = [*TEXTS, *MAILS, "fin", "i", "ss", "e", "a", "@x", "true", "1", "2.5", "-", "0000"]
 PARTS = "onPremisesExtensionAttributes"
 SYNCABLE = ["department", "level", "isRemote", "skills", PARTS, "otherMails", "proxyAddresses", "manager"]
@@ -36,7 +44,9 @@ _ATTRIBUTE_VALUES = {
     "mail": st.sampled_from(MAILS),
     "otherMails": st.lists(st.sampled_from(MAILS), min_size=1, max_size=2),
     "proxyAddresses": st.lists(
-        st.sampled_from([f"{kind}:{mail}" for kind in ("SMTP", "smtp", "x500") for mail in MAILS]), min_size=1, max_size=2
+        st.sampled_from([f"{kind}:{mail}" for kind in ("SMTP", "smtp", "x500") for mail in MAILS]),
+        min_size=1,
+        max_size=2,
     ),
     "department": st.sampled_from(TEXTS),
     "level": st.sampled_from([1, 2.5, 1e20]),

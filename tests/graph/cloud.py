@@ -1,9 +1,11 @@
 """A scripted Entra and Graph on one TLS port: answers exactly what a test tells it, and keeps what it was asked."""
 
+import asyncio
 import base64
 import json
 import re
 import ssl
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -36,12 +38,15 @@ class FastTimer:
         self._passed = 0.0
 
     def time(self) -> float:
+        """Seconds that were slept."""
         return self._passed
 
     def now(self) -> datetime:
+        """The date, moved by what was slept."""
         return datetime.now(UTC) + timedelta(seconds=self._passed)
 
     async def sleep(self, seconds: float) -> None:
+        """Notes the wait."""
         self.slept.append(seconds)
         self._passed += seconds
 
@@ -57,6 +62,7 @@ class ScriptedCloud:
         self.token_requests: list[Mapping[str, str]] = []
         self.tokens: list[object] = []
         self._tls = tls
+        self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self._steps: list[tuple[re.Pattern[str], list[Step]]] = []
         self._closing = AsyncExitStack()
         self.url = ""
@@ -75,6 +81,10 @@ class ScriptedCloud:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._closing.aclose()
+        # A client that stopped reading leaves a TLS connection that waits for it; the loop needs turns to end it.
+        for transport in self._transports:
+            transport.abort()
+        await asyncio.sleep(0.02)
 
     def on(self, pattern: str, *steps: Step) -> None:
         """Answers requests whose raw path and query hold the pattern with these steps in turn."""
@@ -108,6 +118,8 @@ class ScriptedCloud:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.raw_path)
+        if request.transport is not None:
+            self._transports.add(request.transport)
         if request.path.startswith("/v1.0/"):
             self.cookies.append(request.headers.get("Cookie", ""))
             self.bearers.append(request.headers.get("Authorization", "").removeprefix("Bearer "))

@@ -11,22 +11,25 @@ from entraid_service.errors import GraphUnavailable
 from entraid_service.graph import Limits, MicrosoftGraph
 from entraid_service.model.secret import Secret
 from entraid_service.ports import DirectorySource
-from graph.cloud import CANARY, FastTimer, ScriptedCloud, graph_error, page, text_of
+from graph.cloud import CANARY, FastTimer, ScriptedCloud, Step, graph_error, page, text_of
 
 GOOD = page({"id": "g-1", "displayName": "G"})
 
 
 async def read_groups(source: DirectorySource) -> list[str]:
+    """The ids of all groups."""
     return [one.id async for part in source.groups() for one in part.items]
 
 
 async def hang_up(request: web.Request) -> web.StreamResponse:
+    """Closes the connection in place of an answer."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
 
 
 async def cut_off(request: web.Request) -> web.StreamResponse:
+    """Announces more than it sends."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.content_length = 500
     await response.prepare(request)
@@ -37,10 +40,11 @@ async def cut_off(request: web.Request) -> web.StreamResponse:
 
 
 def broken(body: str, content_type: str = "application/json") -> web.Response:
+    """A 200 that is no Graph answer."""
     return web.Response(text=body, content_type=content_type)
 
 
-BROKEN = {
+BROKEN: dict[str, Step] = {
     "500": graph_error(500, "UnknownError"),
     "502": web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html"),
     "503": graph_error(503, "ServiceUnavailable"),
@@ -70,7 +74,7 @@ async def test_a_broken_answer_is_asked_for_again(cloud: ScriptedCloud, timer: F
 async def test_broken_answers_without_end_are_a_clear_error(cloud: ScriptedCloud, name: str) -> None:
     """After bounded tries the read fails; it never ends early as if it were complete."""
     cloud.on(r"/groups\?", BROKEN[name])
-    with pytest.raises(GraphUnavailable, match="groups.*nothing was changed"):
+    with pytest.raises(GraphUnavailable, match=r"groups.*nothing was changed"):
         await read_groups(cloud.directory(limits=Limits(attempts=3)))
     assert 3 <= len(cloud.graph_requests()) <= 6  # aiohttp itself repeats a GET on a connection that was kept
 
@@ -152,6 +156,7 @@ async def test_graphs_words_are_cut_and_cleaned(cloud: ScriptedCloud) -> None:
 
 @asynccontextmanager
 async def reading(cloud: ScriptedCloud, graph: MicrosoftGraph) -> AsyncIterator[DirectorySource]:
+    """A source of a Graph of the test's own."""
     try:
         yield graph.directory(cloud.token_source())
     finally:
@@ -161,7 +166,7 @@ async def reading(cloud: ScriptedCloud, graph: MicrosoftGraph) -> AsyncIterator[
 async def test_an_untrusted_certificate_is_named_and_not_retried(cloud: ScriptedCloud) -> None:
     """Without the CA bundle nothing is sent, and the error says what to set."""
     async with reading(cloud, MicrosoftGraph(base_url=f"{cloud.url}/v1.0", timer=FastTimer())) as source:
-        with pytest.raises(GraphUnavailable, match="certificate of `localhost:.*CA bundle"):
+        with pytest.raises(GraphUnavailable, match=r"certificate of `localhost:.*CA bundle"):
             await read_groups(source)
     assert cloud.graph_requests() == []
 
@@ -170,7 +175,7 @@ async def test_an_unreachable_graph_is_named(cloud: ScriptedCloud) -> None:
     """Nobody listens there: the host is in the error."""
     graph = MicrosoftGraph(base_url="https://127.0.0.1:1/v1.0", ca_bundle=cloud.ca_file, timer=FastTimer())
     async with reading(cloud, graph) as source:
-        with pytest.raises(GraphUnavailable, match="`127.0.0.1:1` cannot be reached"):
+        with pytest.raises(GraphUnavailable, match=r"`127.0.0.1:1` cannot be reached"):
             await read_groups(source)
 
 

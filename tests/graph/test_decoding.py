@@ -9,7 +9,7 @@ from entraid_service.graph.decode import decode_group, decode_member, decode_pag
 from entraid_service.model.directory import GroupKind, MemberKind
 from graph.cloud import ScriptedCloud, page
 
-ODD_USERS = [
+ODD_USERS: list[tuple[object, str]] = [
     (None, "no JSON object"),
     ([], "no JSON object"),
     ("u-1", "no JSON object"),
@@ -133,6 +133,7 @@ async def test_odd_records_on_the_wire_do_not_stop_a_read(cloud: ScriptedCloud) 
 
 
 def scalars(value: object) -> Iterator[object]:
+    """Every known value in some JSON."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if "@odata." not in name:
@@ -154,6 +155,7 @@ def recordings() -> Path:
 
 
 def recorded_pages(folder: Path, path: str) -> Iterator[list[dict[str, object]]]:
+    """The recorded pages of the lists whose URL ends so."""
     for file in sorted(folder.glob("ad-*.json")):
         for entry in json.loads(file.read_text())["entries"]:
             url = entry["request"]["url"].partition("?")[0]

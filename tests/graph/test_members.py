@@ -17,6 +17,7 @@ HIDDEN = {"id": "g-1", "displayName": "Council", "visibility": "HiddenMembership
 
 
 async def members(source: DirectorySource, *, is_listed: bool = True) -> list[Member]:
+    """The members of the group, after listing the groups."""
     if is_listed:
         async for _ in source.groups():
             pass

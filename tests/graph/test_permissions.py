@@ -13,6 +13,7 @@ DENIED = graph_error(403, "Authorization_RequestDenied", "Insufficient privilege
 
 
 async def probed(emulator: Emulator, roles: set[str]) -> tuple[str, ...]:
+    """What the probe finds missing for an app with these roles."""
     tenant = emulator.tenants[0].tenant_id
     emulator.app.grants[tenant] = frozenset(roles)
     authority = MsalAuthority(authority_url=emulator.authority_url, ca_bundle=emulator.ca_file)
@@ -82,7 +83,9 @@ async def test_a_refused_read_names_its_permission_and_the_remedy(cloud: Scripte
     """The error says which permission, for what, and where to grant it."""
     cloud.on(r"/v1.0/", DENIED)
     source = cloud.directory()
-    with pytest.raises(PermissionMissing, match=r"read users.*403 Authorization_RequestDenied.*`User.Read.All`") as users:
+    with pytest.raises(
+        PermissionMissing, match=r"read users.*403 Authorization_RequestDenied.*`User.Read.All`"
+    ) as users:
         await anext(source.users(("displayName",)))
     assert users.value.metadata == {"missing_permissions": "User.Read.All"}
     assert "App registrations > API permissions" in str(users.value)

@@ -10,6 +10,7 @@ BAD = graph_error(400, "Request_UnsupportedQuery", "not this one")
 
 
 async def read(source: DirectorySource, *attributes: str) -> list[User]:
+    """All users."""
     return [one async for part in source.users(attributes) for one in part.items]
 
 
@@ -87,7 +88,7 @@ async def test_an_attribute_that_does_not_exist_is_named(cloud: ScriptedCloud) -
     """Where every form of the query is refused, Graph's first words are passed on."""
     text = "Could not find a property named 'shoeSize' on type 'microsoft.graph.user'."
     cloud.on(r"/users\?", graph_error(400, "BadRequest", text))
-    with pytest.raises(GraphUnavailable, match="'shoeSize'.*names of the attributes"):
+    with pytest.raises(GraphUnavailable, match=r"'shoeSize'.*names of the attributes"):
         await read(cloud.directory(), "shoeSize")
 
 

@@ -17,11 +17,13 @@ URL_SAFE = base64.urlsafe_b64encode(json.dumps(CLAIMS).encode()).decode()
 
 
 def rejection(challenge: str = "") -> web.Response:
+    """A 401."""
     header = f'Bearer realm="", authorization_uri="https://login.example/common"{challenge}'
     return graph_error(401, "InvalidAuthenticationToken", WWW_Authenticate=header)
 
 
 async def read_groups(source: DirectorySource) -> list[str]:
+    """The ids of all groups."""
     return [one.id async for part in source.groups() for one in part.items]
 
 
@@ -72,7 +74,7 @@ async def test_a_challenge_in_a_second_header_is_found(cloud: ScriptedCloud) -> 
 async def test_a_second_rejection_ends_the_read(cloud: ScriptedCloud) -> None:
     """A renewed token that is rejected too is an administrator's business; it is not tried for ever."""
     cloud.on(r"/groups\?", rejection())
-    with pytest.raises(CredentialsRejected, match="rejected a new token.*InvalidAuthenticationToken"):
+    with pytest.raises(CredentialsRejected, match=r"rejected a new token.*InvalidAuthenticationToken"):
         await read_groups(cloud.directory())
     assert len(cloud.graph_requests()) == 2
     assert len(cloud.token_requests) == 2

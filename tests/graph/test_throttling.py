@@ -19,10 +19,12 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def throttle(**headers: str) -> web.Response:
+    """A 429."""
     return graph_error(429, "TooManyRequests", **headers)
 
 
 async def read_groups(source: DirectorySource) -> int:
+    """How many groups there are."""
     return sum([len(part.items) async for part in source.groups()])
 
 
@@ -105,7 +107,7 @@ async def test_nobody_of_the_tenant_asks_before_the_time_is_over(cloud: Scripted
 async def test_a_wait_that_is_too_long_ends_the_read_and_tells_how_long(cloud: ScriptedCloud, timer: FastTimer) -> None:
     """An hour is not slept through: the caller learns when to come back."""
     cloud.on(r"/groups\?", throttle(Retry_After="3600"))
-    with pytest.raises(GraphThrottled, match="pause of 3600 s|pause of 3601 s") as caught:
+    with pytest.raises(GraphThrottled, match=r"pause of 3600 s|pause of 3601 s") as caught:
         await read_groups(cloud.directory(timer=timer))
     assert caught.value.retry_after is not None
     assert caught.value.retry_after >= timedelta(hours=1)

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import grpc
-from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
 
 from entraid.v1.access_service_pb2_grpc import AccessServiceStub
@@ -24,7 +22,6 @@ from entraid_service.model.syncrun import Progress, RunState, SyncMode, SyncRun
 from entraid_service.snapshot.snapshots import Snapshots
 from entraid_service.store.sqlite import SqliteStore
 
-D = TypeVar("D", bound=Message)
 RawCall: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"
 HealthCheck: TypeAlias = (
     "grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]"
@@ -275,30 +272,3 @@ def people() -> list[User]:
 def _attributes(name: str, **more: AttributeValue) -> dict[str, AttributeValue]:
     mail = f"{name.lower()}@contoso.example"
     return {"displayName": name, "userPrincipalName": mail, "mail": mail, "accountEnabled": True, **more}
-
-
-def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
-    """The rich status of an error; fails if there is none."""
-    metadata = dict(error.trailing_metadata() or ())
-    data = metadata["grpc-status-details-bin"]
-    assert isinstance(data, bytes)
-    return status_pb2.Status.FromString(data)
-
-
-def reason_of(error: grpc.aio.AioRpcError | status_pb2.Status) -> str:
-    """The reason without its prefix."""
-    reason: str = detail_of(error, error_details_pb2.ErrorInfo()).reason
-    return reason.removeprefix("ERROR_REASON_")
-
-
-def field_of(error: grpc.aio.AioRpcError | status_pb2.Status) -> str:
-    """The field that an error is about."""
-    field: str = detail_of(error, error_details_pb2.BadRequest()).field_violations[0].field
-    return field
-
-
-def detail_of(error: grpc.aio.AioRpcError | status_pb2.Status, detail: D) -> D:
-    """The detail of this type; fails if there is none."""
-    status = error if isinstance(error, status_pb2.Status) else status_of(error)
-    assert any(packed.Unpack(detail) for packed in status.details)
-    return detail

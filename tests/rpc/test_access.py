@@ -12,7 +12,8 @@ from entraid.v1 import connection_service_pb2, snapshot_pb2, sync_service_pb2
 from entraid_service.model.directory import MemberKind
 from entraid_service.model.syncrun import RunState
 from entraid_service.observe.metrics import Metrics
-from rpc.rooms import ADELE, BRUNO, EMEA, SALES, Server, field_of, reason_of
+from rpc.rooms import ADELE, BRUNO, EMEA, SALES, Server
+from rpc.told import field_of, reason_of
 
 GET_MAIN = connection_service_pb2.GetConnectionRequest(name="connections/main")
 IN_EMEA = pb.Condition(group=pb.GroupCondition(values=["EMEA"]))

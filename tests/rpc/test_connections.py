@@ -7,7 +7,8 @@ from google.rpc import error_details_pb2
 from entraid.v1 import connection_service_pb2 as pb
 from entraid_service.errors import CredentialsRejected, GraphThrottled
 from entraid_service.model.connection import ClientSecret, FederatedIdentity
-from rpc.rooms import CLIENT, TENANT, Server, detail_of, field_of, reason_of
+from rpc.rooms import CLIENT, TENANT, Server
+from rpc.told import detail_of, field_of, reason_of
 
 CANARY = "canary-7Q~8f14e45fceea467f"
 

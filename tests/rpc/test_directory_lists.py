@@ -5,7 +5,8 @@ from google.protobuf.json_format import MessageToDict
 from entraid.v1 import directory_service_pb2 as pb
 from entraid_service.model.directory import User
 from entraid_service.model.ids import UserId
-from rpc.rooms import ADELE, BRUNO, CLARA, EMEA, SALES, Server, field_of, people, reason_of
+from rpc.rooms import ADELE, BRUNO, CLARA, EMEA, SALES, Server, people
+from rpc.told import field_of, reason_of
 
 
 async def test_users_come_in_pages_of_any_size(server: Server) -> None:

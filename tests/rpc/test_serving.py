@@ -20,7 +20,8 @@ from entraid_service.model.syncrun import SyncRun
 from entraid_service.observe.metrics import Metrics
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.server import SERVICES, GrpcServer, ServerSettings
-from rpc.rooms import CLIENT, Server, field_of, health_check, health_watch, raw_call, reason_of
+from rpc.rooms import CLIENT, Server, health_check, health_watch, raw_call
+from rpc.told import field_of, reason_of
 
 GRPCURL = Path(__file__).parents[2] / ".venv" / "bin" / "grpcurl"
 Raw: TypeAlias = "grpc.aio.StreamStreamMultiCallable[bytes, bytes]"

@@ -11,7 +11,8 @@ from entraid_service.model.ids import GroupId, SyncRunId
 from entraid_service.model.scope import GroupResolution, ResolutionState
 from entraid_service.model.syncrun import Changes, Phase, Progress, RunState, SyncMode
 from entraid_service.rpc.server import GrpcServer
-from rpc.rooms import Server, field_of, reason_of
+from rpc.rooms import Server
+from rpc.told import field_of, reason_of
 
 HOUR = timedelta(hours=1)
 UUID = "0A1B2C3D-0000-4000-8000-000000000001"

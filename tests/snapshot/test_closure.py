@@ -1,5 +1,6 @@
 """Groups in groups: depth, cycles, paths, and what cannot be known."""
 
+import itertools
 from collections.abc import Iterable
 
 import pytest
@@ -22,6 +23,7 @@ def edges(text: str) -> list[tuple[GroupId, GroupId]]:
 
 
 def closure(groups: str, nesting: str = "", opaque: str = "") -> GroupClosure:
+    """The closure of groups and edges written as texts."""
     return GroupClosure(set(ids(groups)), nesting=edges(nesting), opaque=set(ids(opaque)))
 
 
@@ -45,7 +47,7 @@ def test_a_group_contains_itself_and_what_is_nested_in_it(nesting: str, group: s
 def test_ten_thousand_levels_are_walked_without_recursion() -> None:
     """Depth is no danger to the stack, upward or downward."""
     chain = [GroupId(f"{level:05}") for level in range(10_000)]
-    deep = GroupClosure(set(chain), nesting=zip(chain, chain[1:], strict=False))
+    deep = GroupClosure(set(chain), nesting=itertools.pairwise(chain))
     assert deep.contains(chain[0]) == set(chain)
     assert len(deep.above([chain[-1]])) == len(chain)
     assert deep.path([chain[-1]], chain[0]) == tuple(reversed(chain))

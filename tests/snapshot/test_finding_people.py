@@ -1,21 +1,23 @@
 """Who a name means: object id, then user principal name, then mail."""
 
 import pytest
-from snapshot.memory import Directory
 
 from entraid_service.model.directory import AttributeValue, User
 from entraid_service.model.ids import UserId
 from entraid_service.snapshot.snapshot import Nobody
+from snapshot.memory import Directory
 
 ADA = UserId("aaaaaaaa-0000-4000-8000-000000000001")
 BOB = UserId("bbbbbbbb-0000-4000-8000-000000000002")
 
 
 def user(user_id: UserId, upn: str, **attributes: AttributeValue) -> User:
+    """An enabled user."""
     return User(user_id, {"userPrincipalName": upn, "accountEnabled": True, **attributes})
 
 
 def found(name: str, *users: User) -> UserId | Nobody:
+    """Whom a name finds among these users."""
     person = Directory(users=users).snapshot().find(name)
     return person if isinstance(person, Nobody) else person.user.id
 

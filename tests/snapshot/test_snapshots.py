@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from snapshot.memory import CONTOSO, Directory, MemoryView, MemoryViews
 
 from entraid_service.errors import DirectoryNotSynced, StoreUnavailable
 from entraid_service.model.directory import Group, User
@@ -16,6 +15,7 @@ from entraid_service.model.ids import ConnectionId, GroupId, UserId
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.snapshot import Nobody, Snapshot
 from entraid_service.snapshot.snapshots import Snapshots
+from snapshot.memory import CONTOSO, Directory, MemoryView, MemoryViews
 
 ADA = User(UserId("ada"), {"userPrincipalName": "ada@contoso.example", "accountEnabled": True})
 FIRST = Directory(users=(ADA,), groups=(Group(GroupId("g"), "Old name"),), members=frozenset({(GroupId("g"), ADA.id)}))
@@ -40,14 +40,22 @@ class SlowViews(MemoryViews):
 
 
 def groups_of(snapshot: Snapshot | None) -> frozenset[GroupId]:
+    """Ada's groups, by what is loaded."""
     assert snapshot is not None
     person = snapshot.find("ada@contoso.example")
     assert isinstance(person, Person)
     return person.direct_groups
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits for what another thread or task does; the caller sets the deadline."""
+    while not holds():  # noqa: ASYNC110 - nothing signals what is waited for
+        await asyncio.sleep(0.002)
+
+
 @contextlib.asynccontextmanager
 async def running(snapshots: Snapshots) -> AsyncIterator[None]:
+    """The background task, as long as the block lasts."""
     task = asyncio.create_task(snapshots.run())
     try:
         yield
@@ -162,10 +170,8 @@ async def test_other_processes_commits_are_seen_by_themselves() -> None:
         await snapshots.get(FABRIKAM)
         views.directories[CONTOSO] = SECOND
         del views.directories[FABRIKAM]
-        while groups_of(snapshots.peek(CONTOSO)):
-            await asyncio.sleep(0.002)
-        while snapshots.peek(FABRIKAM) is not None:
-            await asyncio.sleep(0.002)
+        await until(lambda: not groups_of(snapshots.peek(CONTOSO)))
+        await until(lambda: snapshots.peek(FABRIKAM) is None)
     with pytest.raises(DirectoryNotSynced):
         await snapshots.get(FABRIKAM)
     await snapshots.close()
@@ -190,8 +196,7 @@ async def test_a_database_that_cannot_be_read_ends_no_service_and_guesses_nothin
             await snapshots.refresh(CONTOSO)
         views.directories[CONTOSO] = SECOND
         views.is_broken = False
-        while groups_of(snapshots.peek(CONTOSO)):
-            await asyncio.sleep(0.002)
+        await until(lambda: not groups_of(snapshots.peek(CONTOSO)))
     await snapshots.close()
 
 
@@ -235,8 +240,7 @@ async def test_a_caller_who_gives_up_leaves_no_view_open() -> None:
         await waiting
     views.gate.set()
     async with asyncio.timeout(5):
-        while views.open_views:
-            await asyncio.sleep(0.002)
+        await until(lambda: not views.open_views)
     assert groups_of(await snapshots.get(CONTOSO)) == {"g"}
     await snapshots.close()
     assert views.open_views == []

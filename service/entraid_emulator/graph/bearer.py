@@ -48,7 +48,7 @@ def caller(cloud: Cloud, authorization: str, *, origin: str) -> Caller:
     if "." not in token:
         raise bad_token(_NOT_WELL_FORMED)
     try:
-        claims = cloud.signing_key.verified(token)
+        claims = cloud.signing_keys.verified(token)
     except jwt.InvalidSignatureError as error:
         raise bad_token("Access token validation failure. Invalid signature.") from error
     except jwt.InvalidTokenError as error:

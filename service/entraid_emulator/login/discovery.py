@@ -67,7 +67,7 @@ def openid_configuration(cloud: Cloud, request: LoginRequest) -> Mapping[str, Js
 def keys(cloud: Cloud, request: LoginRequest) -> Mapping[str, Json]:
     """`/{tenant}/discovery/v2.0/keys`; each key names the issuer it signs for."""
     template, _ = _issuer_and_path(cloud, request)
-    return cloud.signing_key.document(issuer=f"{request.origin}/{template}/v2.0")
+    return cloud.signing_keys.document(issuer=f"{request.origin}/{template}/v2.0")
 
 
 def instance(cloud: Cloud, request: LoginRequest) -> Mapping[str, Json]:

@@ -1,31 +1,34 @@
-"""The key that signs every token of this emulator, and the documents that publish it. RS256, as Entra's."""
+"""The keys that sign every token of this emulator, and the documents that publish them. RS256, as Entra's."""
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import jwt
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
+from entraid_emulator.certificates import AppCertificate, base64url, new_key, self_signed
 from entraid_emulator.objects import Json
+
+Signer = Literal["emulator", "stranger", "unknown", "nobody"]
+"""Who signs: the emulator; a stranger under the emulator's key id; a stranger under his own; nobody (`alg` none)."""
+
+_LIFETIME = timedelta(days=365)
 
 
 class SigningKey:
-    """An RSA key with a self-signed certificate around it; made new with every emulator."""
+    """An RSA key with a self-signed certificate around it."""
 
     def __init__(self) -> None:
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self._certificate = _self_signed(self._key)
-        digest = hashlib.sha1(self._certificate, usedforsecurity=False).digest()  # what `x5t` is defined as
-        self.key_id = _base64url(digest)
+        self._key = new_key()
+        until = datetime.now(UTC) + _LIFETIME
+        self._certificate = AppCertificate(self_signed(self._key, "entraid emulator token signing", until=until))
+        self.key_id = self._certificate.x5t
 
-    def sign(self, claims: Mapping[str, Json]) -> str:
+    def sign(self, claims: Mapping[str, Json], *, key_id: str | None = None) -> str:
         """A signed JWT with these claims; its header names the key twice, as Entra's v1 tokens do."""
-        return jwt.encode(dict(claims), self._key, algorithm="RS256", headers={"kid": self.key_id, "x5t": self.key_id})
+        named = key_id or self.key_id
+        return jwt.encode(dict(claims), self._key, algorithm="RS256", headers={"kid": named, "x5t": named})
 
     def verified(self, token: str) -> Mapping[str, Json]:
         """The claims of a token with our signature. Times and audience are the caller's to judge.
@@ -38,45 +41,65 @@ class SigningKey:
             "verify_nbf": False,
             "verify_iat": False,
             "verify_aud": False,
+            "verify_sub": False,
+            "verify_jti": False,
         }
         claims: Mapping[str, Json] = jwt.decode(token, self._key.public_key(), algorithms=["RS256"], options=options)
         return claims
 
     def document(self, *, issuer: str) -> Mapping[str, Json]:
-        """The JSON Web Key Set, each key with the issuer it signs for."""
+        """The key as a JSON Web Key, with the issuer it signs for."""
         numbers = self._key.public_key().public_numbers()
         return {
-            "keys": [
-                {
-                    "kty": "RSA",
-                    "use": "sig",
-                    "kid": self.key_id,
-                    "x5t": self.key_id,
-                    "n": _base64url(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")),
-                    "e": _base64url(numbers.e.to_bytes(3, "big")),
-                    "x5c": [base64.b64encode(self._certificate).decode()],
-                    "cloud_instance_name": "microsoftonline.com",
-                    "issuer": issuer,
-                }
-            ]
+            "kty": "RSA",
+            "use": "sig",
+            "kid": self.key_id,
+            "x5t": self.key_id,
+            "n": base64url(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")),
+            "e": base64url(numbers.e.to_bytes(3, "big")),
+            "x5c": [base64.b64encode(self._certificate.der).decode()],
+            "cloud_instance_name": "microsoftonline.com",
+            "issuer": issuer,
         }
 
 
-def _self_signed(key: rsa.RSAPrivateKey) -> bytes:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "entraid emulator token signing")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365))
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(serialization.Encoding.DER)
+class SigningKeys:
+    """The published keys, the one in use last."""
 
+    def __init__(self) -> None:
+        self._published = [SigningKey()]
+        self._stranger: SigningKey | None = None
 
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    @property
+    def key_id(self) -> str:
+        """Of the key in use."""
+        return self._published[-1].key_id
+
+    def roll_over(self, *, keep_old: bool = True) -> None:
+        """Sign with a new key from now on; without `keep_old` the old ones are no longer published nor good."""
+        self._published = [*(self._published if keep_old else ()), SigningKey()]
+
+    def sign(self, claims: Mapping[str, Json], *, signer: Signer = "emulator") -> str:
+        """A JWT with these claims, signed with the key in use or, for tests of who checks it, otherwise."""
+        if signer == "emulator":
+            return self._published[-1].sign(claims)
+        if signer == "nobody":
+            return jwt.encode(dict(claims), None, algorithm="none", headers={"kid": self.key_id})
+        self._stranger = self._stranger or SigningKey()
+        return self._stranger.sign(claims, key_id=self.key_id if signer == "stranger" else None)
+
+    def verified(self, token: str) -> Mapping[str, Json]:
+        """The claims of a token that a published key signed.
+
+        Raises:
+            jwt.InvalidTokenError: it is malformed, or somebody else signed it.
+        """
+        key_id = jwt.get_unverified_header(token).get("kid")
+        key = next((key for key in self._published if key.key_id == key_id), None)
+        if key is None:
+            raise jwt.InvalidSignatureError("no published key has that id")
+        return key.verified(token)
+
+    def document(self, *, issuer: str) -> Mapping[str, Json]:
+        """The JSON Web Key Set, each key with the issuer it signs for."""
+        return {"keys": [key.document(issuer=issuer) for key in self._published]}

@@ -110,5 +110,5 @@ def _answer(cloud: Cloud, tenant: Tenant, app: AppRegistration, *, audience: str
         "token_type": "Bearer",
         "expires_in": seconds,
         "ext_expires_in": seconds,
-        "access_token": cloud.signing_key.sign(app_only_claims(issue, cloud.clock.now())),
+        "access_token": cloud.signing_keys.sign(app_only_claims(issue, cloud.clock.now())),
     }

@@ -59,7 +59,9 @@ class GroupLeaf:
         bound = snapshot.groups.bound(self)
         direct = person.direct_groups
         if not bound.members.isdisjoint(direct):
-            return next(target.hit for target in bound.targets if not target.members.isdisjoint(direct))
+            for target in bound.targets:
+                if not target.members.isdisjoint(direct):
+                    return target.hit
         if bound.unknown is not None:
             return bound.unknown
         if bound.missing and not bound.missing.isdisjoint(direct):

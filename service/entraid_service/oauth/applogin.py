@@ -22,7 +22,7 @@ from entraid_service.oauth.claims import read_claims
 from entraid_service.oauth.credentials import MsalCredential
 from entraid_service.oauth.diagnose import diagnose, unreachable
 from entraid_service.oauth.tenants import authority_of
-from entraid_service.oauth.wire import LOGIN_FAILURES, LoginAnswer, LoginHttp
+from entraid_service.oauth.wire import LOGIN_FAILURES, LoginAnswer, LoginHttp, RefusedDocument
 from entraid_service.ports import AccessToken
 
 _DEFAULT_LIFETIME = 3599
@@ -79,9 +79,9 @@ class LoginSite:
         return unreachable(error, host=self.host, through_proxy=bool(self.proxy))
 
 
-def refusal(answer: LoginAnswer, *, site: LoginSite) -> EntraidError:
-    """The error that an answer other than a token or a document means."""
-    body = answer.json() or {}
+def refusal(answer: LoginAnswer, *, site: LoginSite, secret: Secret) -> EntraidError:
+    """The error that an answer other than a token or a document means; the secret is not repeated in it."""
+    body = _without(secret, answer.json() or {})
     is_busy = answer.status_code in _BUSY or answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
     if "error" in body or is_busy:
         return diagnose(body, status=answer.status_code, retry_after=answer.retry_after)
@@ -142,15 +142,17 @@ class AppLogin:
             return CredentialsRejected(
                 f"a file that proves the app cannot be read (`{error.filename}`): check that it is there and readable"
             )
+        if isinstance(error, RefusedDocument):
+            return refusal(error.answer, site=self.site, secret=self.secret)
         is_answer = not isinstance(error, LOGIN_FAILURES) and last is not None and last.status_code != HTTPStatus.OK
-        return refusal(last, site=self.site) if is_answer and last else self.site.unreachable(error)
+        return refusal(last, site=self.site, secret=self.secret) if is_answer and last else self.site.unreachable(error)
 
     def _checked(self, answer: Mapping[str, object], http: LoginHttp) -> AccessToken:
         secret = answer.get("access_token")
         if not isinstance(secret, str) or not secret:
             last = http.last
             raise diagnose(
-                self._without_secret(answer),
+                _without(self.secret, answer),
                 status=last.status_code if last else HTTPStatus.BAD_REQUEST,
                 retry_after=last.retry_after if last else None,
             )
@@ -165,10 +167,12 @@ class AppLogin:
         lifetime = timedelta(seconds=_seconds(answer.get("expires_in")))
         return AccessToken(Secret(secret), datetime.now(UTC) + lifetime, tenant_id=claims.tenant_id, roles=claims.roles)
 
-    def _without_secret(self, answer: Mapping[str, object]) -> dict[str, object]:
-        if not self.secret:
-            return dict(answer)
-        return {k: v.replace(self.secret.reveal(), "***") if isinstance(v, str) else v for k, v in answer.items()}
+
+def _without(secret: Secret, answer: Mapping[str, object]) -> dict[str, object]:
+    if not secret:
+        return dict(answer)
+    text = secret.reveal()
+    return {name: value.replace(text, "***") if isinstance(value, str) else value for name, value in answer.items()}
 
 
 def _seconds(value: object) -> int:

@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from pathlib import Path
 
 from entraid_service.errors import CredentialsRejected, EntraidError
@@ -20,7 +19,7 @@ from entraid_service.oauth.applogin import AppLogin, LoginSite, refusal
 from entraid_service.oauth.credentials import msal_credential
 from entraid_service.oauth.tenants import configuration_url, is_domain, tenant_in
 from entraid_service.oauth.threads import LoginThreads
-from entraid_service.oauth.wire import LOGIN_FAILURES
+from entraid_service.oauth.wire import LOGIN_FAILURES, RefusedDocument
 from entraid_service.ports import AccessToken, TokenSource
 
 _REUSE = timedelta(minutes=1)
@@ -91,12 +90,12 @@ class MsalAuthority:
         http = self._site.http()
         try:
             answer = http.get(configuration_url(self._site.url, tenant))
+        except RefusedDocument as error:
+            raise refusal(error.answer, site=self._site, secret=Secret("")) from error
         except (*LOGIN_FAILURES, ValueError) as error:
             raise self._site.unreachable(error) from error
         finally:
             http.close()
-        if answer.status_code != HTTPStatus.OK:
-            raise refusal(answer, site=self._site)
         tenant_id = tenant_in(answer.json() or {})
         if tenant_id is None:
             raise CredentialsRejected(

@@ -61,6 +61,14 @@ class BrokenAnswer(requests.RequestException):
     """The answer never ended, was too large, or is not what the login side sends."""
 
 
+class RefusedDocument(requests.RequestException):
+    """A document was asked for and something else came: `answer`."""
+
+    def __init__(self, answer: LoginAnswer) -> None:
+        super().__init__(f"status {answer.status_code}")
+        self.answer = answer
+
+
 class LoginHttp:
     """The `http_client` of one MSAL app: `get`, `post`, `close`. Used by one thread at a time.
 
@@ -81,8 +89,15 @@ class LoginHttp:
     def get(
         self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> LoginAnswer:
-        """Sends a GET."""
-        return self._send(requests.Request("GET", url, params=params, headers=headers))
+        """Sends a GET, for a document.
+
+        Raises:
+            RefusedDocument: The status is not 200. MSAL would put the whole answer into its own error's text.
+        """
+        answer = self._send(requests.Request("GET", url, params=params, headers=headers))
+        if answer.status_code != HTTPStatus.OK:
+            raise RefusedDocument(answer)
+        return answer
 
     def post(
         self,

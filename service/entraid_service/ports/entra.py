@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from entraid_service.model.changes import GroupFeedItem, UserFeedItem
 from entraid_service.model.connection import Connection, Credential
 from entraid_service.model.directory import Group, Member, User
-from entraid_service.model.ids import GroupId, TenantId
+from entraid_service.model.ids import GroupId, TenantId, UserId
 from entraid_service.model.secret import Secret
 
 T = TypeVar("T")
@@ -84,6 +85,15 @@ class Page(Generic[T]):
     skipped: Sequence[Skipped] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FeedPage(Generic[T]):
+    """Some changes of a round. The last page of a round, and no other, carries the link for the next round."""
+
+    items: Sequence[T]
+    skipped: Sequence[Skipped] = ()
+    next_round: str = ""
+
+
 @dataclass(slots=True)
 class RequestCount:
     """How many requests went to Microsoft Graph, and how many of them it answered with a throttle."""
@@ -133,17 +143,54 @@ class DirectorySource(Protocol):
         """
 
 
+class ChangeSource(Protocol):
+    """What changed in one tenant's directory, by Microsoft Graph's delta queries.
+
+    Raises as `DirectorySource`, and:
+
+        FeedUnsupported: this tenant's Graph has no such feed (External ID tenants have none).
+        ListExpired: the link is too old, in whichever form Graph says so; everything is to be read again.
+    """
+
+    def user_changes(self, attributes: Collection[str], *, link: str = "") -> AsyncIterator[FeedPage[UserFeedItem]]:
+        """A round of the users' feed, managers included. Without a link it is an empty round that starts from now."""
+
+    def group_changes(
+        self, *, link: str = "", only: Collection[GroupId] = ()
+    ) -> AsyncIterator[FeedPage[GroupFeedItem]]:
+        """A round of the groups' feed with members. Without a link it tells everything there is.
+
+        `only` narrows a first round to at most 50 groups; the link carries it on.
+        """
+
+    async def user(self, user_id: UserId, attributes: Collection[str]) -> User | None:
+        """One user with his manager, None if there is none (any more)."""
+
+    async def group(self, group_id: GroupId) -> Group | None:
+        """One group without its members, None if there is none (any more)."""
+
+    async def groups_named(self, display_name: str) -> Sequence[Group]:
+        """Every group of this display name, ignoring case."""
+
+    def groups_of(self, user_id: UserId) -> AsyncIterator[Page[GroupId]]:
+        """Every group that a user is in, nested ones included; nothing if the user is gone."""
+
+
+class TenantSource(DirectorySource, ChangeSource, Protocol):
+    """Everything that is read of a tenant."""
+
+
 class Graph(Protocol):
     """Microsoft Graph of a cloud."""
 
-    def directory(self, tokens: TokenSource) -> DirectorySource:
+    def directory(self, tokens: TokenSource) -> TenantSource:
         """The directory of the tenant that these tokens are for. Does no I/O."""
 
 
 class Tenants(Protocol):
     """The way from a connection to its directory."""
 
-    async def directory(self, connection: Connection) -> DirectorySource:
+    async def directory(self, connection: Connection) -> TenantSource:
         """The connection's directory, with its own credential; tokens are kept from call to call.
 
         Raises:

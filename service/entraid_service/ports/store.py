@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from entraid_service.model.changes import ChangeSet, FeedLinks, Removals
 from entraid_service.model.connection import Connection, ConnectionState
 from entraid_service.model.directory import Group, Membership, User
 from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, UserId
@@ -120,10 +121,18 @@ class Staging(Protocol):
     async def changes(self) -> Changes:
         """The difference to what is served now; everything, if nothing is."""
 
-    async def commit(self, run: SyncRun, *, sync_time: datetime, scope: Scope) -> SnapshotVersion:
-        """Serves this read from now on, and saves `run` with the revision in it, in one transaction.
+    async def removals(self) -> Removals:
+        """How much of what is served now this read would remove, and how much there is."""
+
+    async def commit(
+        self, run: SyncRun, *, sync_time: datetime, scope: Scope, links: FeedLinks | None = None
+    ) -> SnapshotVersion:
+        """Serves this read from now on, and saves `run` and the links for the next round, in one transaction.
+
+        `run` is saved with the revision in it.
 
         Raises:
+            RunSuperseded: The run has lost its lease.
             ResourceNotFound: the connection was deleted, or another one took its name, since `begin`.
         """
 
@@ -137,8 +146,56 @@ class DirectoryStore(Protocol):
     async def begin(self, connection: Connection) -> Staging:
         """Starts a complete read."""
 
+    async def links(self, connection: Connection) -> FeedLinks | None:
+        """Where the next incremental read of what is served goes on; None if it cannot."""
+
+    async def users(self, version: SnapshotVersion, ids: Sequence[UserId]) -> list[User]:
+        """Those of these users that are served, in no particular order.
+
+        Raises:
+            RunSuperseded: The version is not served any more.
+        """
+
+    async def groups(self, version: SnapshotVersion, ids: Sequence[GroupId]) -> list[Group]:
+        """Those of these groups that are served, as `users`."""
+
+    async def removals(self, version: SnapshotVersion, changes: ChangeSet) -> Removals:
+        """How much of what is served these changes would remove, and how much there is; as `users`."""
+
+    async def apply(
+        self,
+        base: SnapshotVersion,
+        changes: ChangeSet,
+        *,
+        run: SyncRun,
+        sync_time: datetime,
+        scope: Scope,
+        links: FeedLinks,
+    ) -> SnapshotVersion:
+        """Changes what is served, in one transaction with the links, the scope and `run` (its changes counted here).
+
+        Where nothing differs the revision stays and only `sync_time` moves. With a scope of Groups to Sync, users who
+        are in no group any more are dropped and counted.
+
+        Raises:
+            RunSuperseded: Another version than `base` is served by now, or the run has lost its lease.
+            ResourceNotFound: The connection was deleted, or another one took its name.
+        """
+
+    async def hold(
+        self, staging: Staging, run: SyncRun, *, sync_time: datetime, scope: Scope, links: FeedLinks | None
+    ) -> None:
+        """Keeps a complete read aside, and saves `run` as held, until `release`, or until another version is served."""
+
+    async def release(self, run: SyncRun) -> SnapshotVersion:
+        """Serves what was held for this run, as `Staging.commit`.
+
+        Raises:
+            RunSuperseded: Nothing is held for it (any more).
+        """
+
     async def clean_up(self) -> None:
-        """Drops what crashed or superseded reads left behind, in small steps.
+        """Drops what crashed, superseded and discarded reads left behind, in small steps.
 
         Called at the start and after each commit.
         """

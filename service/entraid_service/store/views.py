@@ -133,7 +133,10 @@ class SqliteView:
             connection = self._connection()
             self._walking += 1
         try:
-            yield from connection.execute(query, values)
+            for row in connection.execute(query, values):
+                yield row
+                if self._db is not connection:
+                    raise _closed()
         except sqlite3.Error as error:
             raise _unavailable(error) from error
         finally:
@@ -141,7 +144,7 @@ class SqliteView:
 
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
-            raise StoreUnavailable("this view of the directory was closed; open another one")
+            raise _closed()
         return self._db
 
 
@@ -236,6 +239,10 @@ def _opening() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _unavailable(error) from error
+
+
+def _closed() -> StoreUnavailable:
+    return StoreUnavailable("this view of the directory was closed; open another one")
 
 
 def _unavailable(error: sqlite3.Error) -> Exception:

@@ -1,0 +1,97 @@
+"""Made-up connections, people and groups, and the one way in which the tests read a tenant whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from entraid_service.model.connection import Connection, ConnectionState
+from entraid_service.model.directory import Group, MemberKind, Membership, User
+from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, TenantId, UserId
+from entraid_service.model.scope import GroupResolution, ResolutionState, Scope
+from entraid_service.model.snapshot import SnapshotVersion
+from entraid_service.model.syncrun import RunState, SyncMode, SyncRun
+from entraid_service.ports.store import DirectoryStore, Staging
+
+NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
+SCOPE = Scope(
+    attributes=frozenset({"displayName", "mail"}),
+    is_whole_directory=False,
+    resolutions=(GroupResolution("Sales", ResolutionState.RESOLVED, (GroupId("g-1"),)),),
+)
+
+
+def guid(number: int) -> str:
+    """A GUID whose order is that of the number."""
+    return str(UUID(int=number))
+
+
+def connection(name: str = "contoso", **changes: str) -> Connection:
+    """A connection as `connect` would make it."""
+    return Connection(
+        id=ConnectionId(name),
+        uid=changes.get("uid", f"uid-{name}"),
+        display_name=changes.get("display_name", name.title()),
+        tenant_id=TenantId(changes.get("tenant_id", guid(1))),
+        client_id=guid(2),
+        state=ConnectionState.ACTIVE,
+        create_time=NOW,
+        update_time=NOW,
+    )
+
+
+def run(connection_id: str, name: str = "r-1", *, minutes: int = 0, request_id: str = "") -> SyncRun:
+    """A run that was just started."""
+    return SyncRun(
+        id=SyncRunId(name),
+        connection_id=ConnectionId(connection_id),
+        mode=SyncMode.FULL,
+        state=RunState.RUNNING,
+        create_time=NOW + timedelta(minutes=minutes),
+        request_id=request_id,
+    )
+
+
+def person(number: int, name: str = "", **attributes: str | bool | list[str | bool | int | float]) -> User:
+    """A user with the id of a number."""
+    upn = f"{name or f'user{number}'}@contoso.com"
+    return User(UserId(guid(number)), {"userPrincipalName": upn, "accountEnabled": True, **attributes})
+
+
+def people(*numbers: int) -> list[User]:
+    """Users with the ids of these numbers."""
+    return [person(number) for number in numbers]
+
+
+def group(number: int, name: str = "") -> Group:
+    """A group with the id of a number."""
+    return Group(GroupId(guid(number)), name or f"Group {number}")
+
+
+def edge(group_number: int, member: int, kind: MemberKind = MemberKind.USER) -> Membership:
+    """A direct membership."""
+    return Membership(GroupId(guid(group_number)), guid(member), kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """What a complete read finds."""
+
+    users: Sequence[User] = ()
+    groups: Sequence[Group] = ()
+    edges: Sequence[Membership] = field(default_factory=tuple)
+
+    async def stage(self, directory: DirectoryStore, owner: Connection) -> Staging:
+        """Reads all of it, without a commit."""
+        staging = await directory.begin(owner)
+        await staging.put_users(self.users)
+        await staging.put_groups(self.groups)
+        await staging.put_memberships(self.edges)
+        return staging
+
+    async def sync(self, directory: DirectoryStore, owner: Connection) -> SnapshotVersion:
+        """Reads and serves all of it."""
+        staging = await self.stage(directory, owner)
+        version = await staging.commit(run(owner.id), sync_time=NOW, scope=SCOPE)
+        await directory.clean_up()
+        return version
