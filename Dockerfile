@@ -8,14 +8,14 @@ COPY requirements.lock requirements-build.lock ./
 RUN python3 -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes -r requirements-build.lock \
     && python3 -m venv /opt/entraid \
-    && /opt/entraid/bin/pip install --require-hashes -r requirements.lock
+    && /opt/entraid/bin/pip install --no-compile --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY clients clients
 RUN /opt/build/bin/hatchling build -t wheel -d /dist \
-    && /opt/entraid/bin/pip install --no-deps --no-index /dist/*.whl \
-    && /opt/entraid/bin/pip uninstall --yes pip setuptools \
-    && python3 -m compileall -q /opt/entraid
+    && /opt/entraid/bin/pip install --no-compile --no-deps --no-index /dist/*.whl \
+    && /opt/entraid/bin/pip uninstall --yes setuptools pip \
+    && python3 -m compileall -q -f --invalidation-mode unchecked-hash /opt/entraid/lib
 
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="entraid" \

@@ -1,4 +1,4 @@
-"""What the login side and the Graph side share: tenants, apps, the signing key, time and the choices made at start."""
+"""What both sides share: tenants, apps, keys, time, what is outstanding, and the choices made at start."""
 
 import secrets
 from collections.abc import Sequence
@@ -9,6 +9,9 @@ from typing import Literal
 from entraid_emulator.apps import AppRegistration
 from entraid_emulator.clock import Clock
 from entraid_emulator.login.keys import SigningKeys
+from entraid_emulator.login.ledger import Ledger
+from entraid_emulator.login.script import LoginScript
+from entraid_emulator.login.workload import WorkloadIssuer
 from entraid_emulator.objects import TenantId
 from entraid_emulator.tenant import Tenant
 
@@ -24,6 +27,10 @@ class Behaviour:
             members.
         page_size: objects per page when `$top` is not given.
         page_token_lifetime: how long a `$skiptoken` is good.
+        code_lifetime: of an authorization code.
+        refresh_token_lifetime: of a refresh token.
+        device_code_lifetime: how long a device's user may take.
+        device_poll_interval: what devices are told to wait between two questions; whole seconds.
     """
 
     token_lifetime: timedelta = timedelta(hours=1)
@@ -31,6 +38,10 @@ class Behaviour:
     hidden_membership: Literal["forbidden", "empty"] = "forbidden"
     page_size: int = 100
     page_token_lifetime: timedelta = timedelta(hours=1)
+    code_lifetime: timedelta = timedelta(minutes=10)
+    refresh_token_lifetime: timedelta = timedelta(days=90)
+    device_code_lifetime: timedelta = timedelta(minutes=15)
+    device_poll_interval: timedelta = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +53,9 @@ class Cloud:
     behaviour: Behaviour = field(default_factory=Behaviour)
     clock: Clock = field(default_factory=Clock)
     signing_keys: SigningKeys = field(default_factory=SigningKeys)
+    workload: WorkloadIssuer
+    script: LoginScript = field(default_factory=LoginScript)
+    ledger: Ledger = field(default_factory=Ledger)
     page_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def tenant_named(self, name: str) -> Tenant | None:

@@ -21,6 +21,7 @@ from entraid_emulator.faults import FaultScript
 from entraid_emulator.graph.routes import PREFIX, add_graph
 from entraid_emulator.journal import Journal
 from entraid_emulator.login.routes import add_login
+from entraid_emulator.login.workload import WorkloadIssuer
 from entraid_emulator.tenant import Tenant
 from entraid_emulator.tls import throwaway_tls
 from entraid_emulator.traffic import Traffic
@@ -65,6 +66,7 @@ class Emulator:
             apps=list(apps) or [_app_of_all(tenants)],
             behaviour=behaviour or Behaviour(),
             clock=clock,
+            workload=WorkloadIssuer(clock),
         )
         self._traffic = Traffic(clock, latency=latency)
         self._ca_file = ca_file

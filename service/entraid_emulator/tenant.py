@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from entraid_emulator.directory import Directory
-from entraid_emulator.objects import TenantId
+from entraid_emulator.objects import ObjectId, TenantId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,7 @@ class Tenant:
         directory: what it holds.
         country: two-letter code.
         created: ISO 8601 moment, as Graph prints it.
+        administrators: who may consent for the whole tenant; a test may change the set.
     """
 
     tenant_id: TenantId
@@ -25,6 +26,7 @@ class Tenant:
     directory: Directory = field(repr=False)
     country: str = "US"
     created: str = "2021-03-01T08:00:00Z"
+    administrators: set[ObjectId] = field(default_factory=set)
 
     def is_named(self, name: str) -> bool:
         """Whether a URL's tenant segment means this tenant."""

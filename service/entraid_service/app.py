@@ -16,6 +16,7 @@ from entraid_service.config import Settings, unknown_variables
 from entraid_service.connect.access import TenantAccess
 from entraid_service.connect.connector import Connector
 from entraid_service.graph.client import MicrosoftGraph
+from entraid_service.graph.limits import Limits
 from entraid_service.oauth.keys import EncryptionKey, create_key_file, parse_key, read_key_file, signing_key
 from entraid_service.oauth.secretbox import AesGcmSecretBox
 from entraid_service.oauth.tokens import MsalAuthority
@@ -126,7 +127,12 @@ async def _upstream(settings: Settings, stack: AsyncExitStack) -> tuple[MsalAuth
         authority_url=cloud.authority_url, graph_scope=cloud.scope, ca_bundle=ca_bundle, proxy=proxy
     )
     stack.callback(authority.close)
-    graph = MicrosoftGraph(base_url=cloud.graph_url, ca_bundle=ca_bundle, proxy=proxy)
+    graph = MicrosoftGraph(
+        base_url=cloud.graph_url,
+        ca_bundle=ca_bundle,
+        proxy=proxy,
+        limits=Limits(concurrency=settings.graph_concurrency),
+    )
     stack.push_async_callback(graph.close)
     return authority, graph
 
@@ -134,8 +140,13 @@ async def _upstream(settings: Settings, stack: AsyncExitStack) -> tuple[MsalAuth
 @asynccontextmanager
 async def _background() -> AsyncIterator[asyncio.TaskGroup]:
     """Owner of what runs beside the calls. A task that breaks stops the service: better none than half of one."""
-    async with asyncio.TaskGroup() as tasks:
-        yield tasks
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        raise group.exceptions[0] from None  # such as an address that is taken: told by itself, not by the group
 
 
 def _keys(settings: Settings) -> tuple[EncryptionKey, ...]:

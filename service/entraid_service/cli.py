@@ -8,6 +8,8 @@ import signal
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import msgspec
 from entraid_service import app
 from entraid_service.config import Settings, SettingsError, describe, load, unknown_variables
 from entraid_service.errors import EntraidError
+from entraid_service.oauth.keys import KeyUnusable
 from entraid_service.store.migrate import migrate as migrate_store
 
 _HEALTH_TIMEOUT_SECONDS = 3.0
@@ -52,8 +55,10 @@ def serve(file: str | None, ready_file: Path | None, **flags: str | None) -> Non
     """Serve until SIGTERM or SIGINT, then finish the calls under way and stop."""
     settings = _load(file, flags)
     try:
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)  # of a process that was killed: it tells of addresses that are gone
         asyncio.run(_serve(settings, ready_file))
-    except (EntraidError, OSError) as error:
+    except (EntraidError, KeyUnusable, OSError) as error:
         raise click.ClickException(f"the service cannot start: {error}") from error
 
 
@@ -91,7 +96,7 @@ def health(file: str | None, **flags: str | None) -> None:
     reachable = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
     url = f"http://{reachable}:{port}/readyz"
     try:
-        with urllib.request.urlopen(url, timeout=_HEALTH_TIMEOUT_SECONDS) as answer:  # noqa: S310 - always http
+        with urllib.request.urlopen(url, timeout=_HEALTH_TIMEOUT_SECONDS) as answer:
             click.echo(answer.read().decode().strip())
     except (OSError, urllib.error.URLError) as error:
         raise click.ClickException(f"`{url}` does not answer that it is ready: {error}") from error
@@ -112,12 +117,20 @@ async def _serve(settings: Settings, ready_file: Path | None) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     async with app.running(settings) as endpoints:
-        if ready_file is not None:
-            draft = ready_file.with_name(f"{ready_file.name}.tmp")
-            draft.write_bytes(msgspec.json.encode(endpoints))
-            draft.replace(ready_file)
-        try:
+        with _announced(endpoints, ready_file):
             await stop.wait()
-        finally:
-            if ready_file is not None:
-                ready_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _announced(endpoints: app.Endpoints, ready_file: Path | None) -> Iterator[None]:
+    """The ready file, there whole or not at all, for as long as calls are taken."""
+    if ready_file is None:
+        yield
+        return
+    draft = ready_file.with_name(f"{ready_file.name}.tmp")
+    draft.write_bytes(msgspec.json.encode(endpoints))
+    draft.replace(ready_file)
+    try:
+        yield
+    finally:
+        ready_file.unlink(missing_ok=True)

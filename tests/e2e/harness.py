@@ -90,7 +90,11 @@ class Service:
 
     def raw(self, method: str, request: Mapping[str, object]) -> str:
         """What grpcurl prints."""
-        ended = grpcurl("-d", "@", self.target, f"entraid.v1.{method}", stdin=json.dumps(request))
+        return self.raw_of(f"entraid.v1.{method}", request)
+
+    def raw_of(self, method: str, request: Mapping[str, object]) -> str:
+        """The same of a method outside of `entraid.v1`, by its full name."""
+        ended = grpcurl("-d", "@", self.target, method, stdin=json.dumps(request))
         assert ended.code == 0, ended.err
         return ended.out
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import grpc
-from google.protobuf.message import Message
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
-from e2e.harness import Service, connect, connect_request, evaluate, list_users, pointed_at, start_sync, sync
-from entraid.v1 import access_service_pb2, access_service_pb2_grpc
+from e2e.harness import Service, connect, connect_request, entraid, evaluate, list_users, pointed_at, start_sync, sync
+from entraid.v1 import access_service_pb2
 from entraid.v1.sync_service_pb2 import GetSyncRunResponse, ListSyncRunsResponse, SyncRun
 from entraid_emulator import Emulator
 
@@ -19,7 +18,7 @@ ENGINEERING = {"group": {"values": ["Engineering"]}}
 def test_killed_in_the_middle_of_a_sync_it_answers_from_the_data_before(
     quick: Emulator, start: Callable[[dict[str, str]], Service]
 ) -> None:
-    """kill -9 while the second run reads: the first run's data answers, the second run is told as failed."""
+    """A kill -9 while the second run reads: the first run's data answers, the second run is told as failed."""
     service = start(pointed_at(quick))
     name = connect(service, connect_request(quick, "contoso")).name
     before = sync(service, name)
@@ -83,6 +82,9 @@ def test_sigterm_under_calls_ends_in_time_with_no_failed_call(
     assert set(codes[:-1]) == {grpc.StatusCode.OK}
     assert codes[-1] in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK}
     assert not (service.folder / "ready.json").exists()
+    asked = entraid("health", "--http-address", service.http_address, environment={}, folder=service.folder)
+    assert asked.code == 1
+    assert service.http_address in asked.err
 
 
 def test_sigterm_in_the_middle_of_a_sync_cancels_the_run(
@@ -129,23 +131,21 @@ def call_until_gone(target: str, user: str, codes: list[grpc.StatusCode]) -> Non
     condition = access_service_pb2.Condition(group=access_service_pb2.GroupCondition(values=["Engineering"]))
     request = access_service_pb2.EvaluateAccessRequest(user=user, condition=condition)
     with grpc.insecure_channel(target) as channel:
-        stub = access_service_pb2_grpc.AccessServiceStub(channel)
+        evaluates = channel.unary_unary(
+            "/entraid.v1.AccessService/EvaluateAccess",
+            request_serializer=access_service_pb2.EvaluateAccessRequest.SerializeToString,
+            response_deserializer=access_service_pb2.EvaluateAccessResponse.FromString,
+        )
         while not codes or codes[-1] is grpc.StatusCode.OK:
-            codes.append(code_of(stub.EvaluateAccess, request))
-
-
-def code_of(method: Callable[..., Message], request: Message) -> grpc.StatusCode:
-    """How a call ended."""
-    try:
-        method(request, timeout=10)
-    except grpc.RpcError as error:
-        assert isinstance(error, grpc.Call)
-        return error.code()
-    return grpc.StatusCode.OK
+            codes.append(evaluates.future(request, timeout=10).code())
 
 
 def watch_health(channel: grpc.Channel) -> Iterator[int]:
     """The overall status, now and whenever it changes."""
-    stub = health_pb2_grpc.HealthStub(channel)
-    for answer in stub.Watch(health_pb2.HealthCheckRequest(), timeout=30):
+    watches = channel.unary_stream(
+        "/grpc.health.v1.Health/Watch",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
+    for answer in watches(health_pb2.HealthCheckRequest(), timeout=30):
         yield answer.status

@@ -69,9 +69,7 @@ def test_disconnect_stops_the_run_that_is_under_way(
     assert not connect(service, connect_request(quick, "contoso")).snapshot.token
 
 
-def test_no_log_line_of_a_whole_life_holds_the_secret(
-    service: Service, emulator: Emulator, connection: str
-) -> None:
+def test_no_log_line_of_a_whole_life_holds_the_secret(service: Service, emulator: Emulator, connection: str) -> None:
     """Connect, sync, refusals and all: neither the secret nor a token nor a person's name is in the log."""
     service.refused("ConnectionService/Connect", connect_request(emulator, "x", secret=CANARY, tenant="nobody.example"))
     assert connection.removeprefix("connections/") in service.log()

@@ -10,7 +10,7 @@ from entraid_service.model.conditions import Combination, Condition
 from entraid_service.model.decision import Trace
 from evaluate.oracle import allows, is_in, outcome, who
 from evaluate.world import Human, Joined, Rule, Test, World, condition, guid
-from evaluate.worlds import names, rules, worlds
+from evaluate.worlds import questions
 
 settings.register_profile("oracle", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ORACLE = settings(settings.get_profile("oracle"), max_examples=1000)
@@ -33,10 +33,11 @@ def paths(tree: Condition) -> Iterator[str]:
 
 
 @pytest.mark.timeout(180)
-@given(world=worlds(), rule=rules, asked=names)
+@given(question=questions())
 @ORACLE
-def test_every_decision_and_every_outcome_is_the_oracles(world: World, rule: Rule, asked: str) -> None:
+def test_every_decision_and_every_outcome_is_the_oracles(question: tuple[World, Rule, str]) -> None:
     """Decision, the outcome of each condition looked at, and the paths of memberships agree with the rules."""
+    world, rule, asked = question
     tree = condition(rule)
     decision = decide(world.directory().snapshot(), compile_condition(tree), asked, explain=True)
     found = who(world, asked)
@@ -66,10 +67,11 @@ def check_path(world: World, part: Test, trace: Trace, user: str) -> None:
     assert len(path) == 1 or not part.direct_only
 
 
-@given(world=worlds(), rule=rules, asked=names)
+@given(question=questions())
 @settings(ORACLE, max_examples=300)
-def test_explaining_changes_nothing(world: World, rule: Rule, asked: str) -> None:
+def test_explaining_changes_nothing(question: tuple[World, Rule, str]) -> None:
     """With and without a trace, warm and cold, the answer is the same."""
+    world, rule, asked = question
     compiled = compile_condition(condition(rule))
     snapshot = world.directory().snapshot()
     cold = decide(snapshot, compiled, asked)

@@ -66,7 +66,7 @@ async def test_hidden_members_that_may_not_be_seen_are_no_empty_group(
     cloud: ScriptedCloud, roles: list[str] | None, answer: str
 ) -> None:
     """However Graph conceals them, nobody is told that nobody is in the group."""
-    cloud.tokens.append("opaque" if roles is None else jwt(roles=roles))
+    cloud.tokens.extend(["opaque" if roles is None else jwt(roles=roles)] * 2)
     cloud.on(r"/groups\?", page(HIDDEN))
     cloud.on(r"/members", page() if answer == "empty" else graph_error(403, "Authorization_RequestDenied"))
     with pytest.raises(PermissionMissing, match="hidden membership") as caught:
@@ -76,12 +76,20 @@ async def test_hidden_members_that_may_not_be_seen_are_no_empty_group(
 
 async def test_a_token_that_lacks_the_permission_is_believed(cloud: ScriptedCloud) -> None:
     """Whatever a Graph shows of a hidden membership without permission, it is not known to be all."""
-    cloud.tokens.append(jwt(roles=["GroupMember.Read.All"]))
+    cloud.tokens.extend([jwt(roles=["GroupMember.Read.All"])] * 2)
     cloud.on(r"/groups\?", page(HIDDEN))
     cloud.on(r"/members", page(USER))
     with pytest.raises(PermissionMissing):
         await members(cloud.directory())
     assert cloud.graph_requests("/members") == []
+
+
+async def test_a_permission_granted_since_the_last_token_is_noticed(cloud: ScriptedCloud) -> None:
+    """A token lasts a day; what an administrator granted meanwhile counts at the next sync."""
+    cloud.tokens.extend([jwt(roles=["GroupMember.Read.All"]), jwt(roles=["Member.Read.Hidden"])])
+    cloud.on(r"/groups\?", page(HIDDEN))
+    cloud.on(r"/members", page(USER))
+    assert [one.id for one in await members(cloud.directory())] == ["u-1"]
 
 
 async def test_hidden_members_are_read_with_the_permission(cloud: ScriptedCloud) -> None:

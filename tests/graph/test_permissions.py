@@ -1,4 +1,7 @@
+import asyncio
+
 import pytest
+from aiohttp import web
 
 from entraid_emulator import Emulator
 from entraid_service.errors import PermissionMissing
@@ -92,7 +95,31 @@ async def test_a_refused_read_names_its_permission_and_the_remedy(cloud: Scripte
     with pytest.raises(PermissionMissing, match="read groups") as groups:
         await anext(source.groups())
     assert groups.value.missing == ("GroupMember.Read.All",)
-    assert len(cloud.graph_requests()) == 2
+    # A token from before the permission was granted may be to blame: it is renewed, once for all of a run.
+    assert cloud.bearers == ["opaque-1", "opaque-2", "opaque-2"]
+
+
+async def test_a_permission_granted_since_the_last_token_is_noticed(cloud: ScriptedCloud) -> None:
+    """Many refused at once share one new token, and each is tried once more."""
+
+    async def members(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.02)
+        return web.json_response(page(), status=403 if request.headers["Authorization"].endswith("-1") else 200)
+
+    cloud.on(r"/members", members)
+    cloud.on(r"/groups\?", page())
+    source = cloud.directory()
+    async for _ in source.groups():
+        pass
+
+    async def read(number: int) -> None:
+        async for _ in source.members(GroupId(f"g-{number}")):
+            pass
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(8):
+            tasks.create_task(read(number))
+    assert len(cloud.token_requests) == 2
 
 
 async def test_attributes_with_a_permission_of_their_own_are_named(cloud: ScriptedCloud) -> None:

@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from entraid_service.store import rows
 
 guids = st.uuids().map(str)
-ids = st.one_of(
-    guids, st.text(st.characters(codec="utf-8")), guids.map(lambda text: text.replace("-", ""))
-)
+ids = st.one_of(guids, st.text(st.characters(codec="utf-8")), guids.map(lambda text: text.replace("-", "")))
 
 
 @given(ids)

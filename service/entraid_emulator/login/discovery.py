@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from entraid_emulator.cloud import Cloud
-from entraid_emulator.login.errors import malformed_tenant, missing_parameter, unknown_instance, unknown_tenant
+from entraid_emulator.login.errors import refused
 from entraid_emulator.login.request import LoginRequest
 from entraid_emulator.objects import Json
 
@@ -74,14 +74,14 @@ def instance(cloud: Cloud, request: LoginRequest) -> Mapping[str, Json]:
     """`/common/discovery/instance`: which hosts are one cloud; the emulator knows its own only."""
     endpoint = request.query.get("authorization_endpoint")
     if not endpoint:
-        raise missing_parameter("authorization_endpoint")
+        raise refused(900144, field="authorization_endpoint")
     asked = urlsplit(endpoint)
     own = urlsplit(request.origin)
     if asked.scheme != "https" or asked.hostname != own.hostname:
-        raise unknown_instance()
+        raise refused(50049)
     tenant = asked.path.strip("/").partition("/")[0] or "common"
     if tenant not in ANY_TENANT and cloud.tenant_named(tenant) is None:
-        raise unknown_tenant(tenant, error="invalid_tenant")
+        raise refused(90002, error="invalid_tenant", tenant=tenant)
     host = own.hostname or ""
     return {
         "tenant_discovery_endpoint": f"{request.origin}/{tenant}/v2.0/.well-known/openid-configuration",
@@ -93,7 +93,7 @@ def instance(cloud: Cloud, request: LoginRequest) -> Mapping[str, Json]:
 def check_shape(name: str, *, error: str = "invalid_request") -> None:
     """Refuse a tenant segment that can name no tenant."""
     if not _TENANT_SHAPE.fullmatch(name):
-        raise malformed_tenant(name, error=error)
+        raise refused(900023, error=error, tenant=name)
 
 
 def _issuer_and_path(cloud: Cloud, request: LoginRequest) -> tuple[str, str]:
@@ -104,5 +104,5 @@ def _issuer_and_path(cloud: Cloud, request: LoginRequest) -> tuple[str, str]:
     check_shape(name, error="invalid_tenant")
     tenant = cloud.tenant_named(name)
     if tenant is None:
-        raise unknown_tenant(request.tenant, error="invalid_tenant")
+        raise refused(90002, error="invalid_tenant", tenant=request.tenant)
     return tenant.tenant_id, tenant.tenant_id

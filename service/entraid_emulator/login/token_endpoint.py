@@ -1,17 +1,18 @@
-"""`POST /{tenant}/oauth2/v2.0/token` for the client-credentials grant: a request in, a token or a refusal out. Pure.
+"""`POST /{tenant}/oauth2/v2.0/token`: a request in, a token or a refusal out. Apps alone are served here.
 
-Order, as Entra's answers show it: the form, the tenant, the app, its credential, the scope, the resource. Other grants
-are refused as unsupported. https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+Order, as Entra's answers show it: the form, the tenant, the app, its credential, the scope, the resource. Grants that
+stand for a person are in `user_grants`; others are refused as unsupported.
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
 
 import json
 from collections.abc import Mapping
 from datetime import timedelta
 
-from entraid_emulator.apps import AppRegistration
 from entraid_emulator.cloud import Cloud
-from entraid_emulator.login import errors
-from entraid_emulator.login.discovery import ANY_TENANT, check_shape
+from entraid_emulator.login import user_grants
+from entraid_emulator.login.clients import authenticated, check_principal, known_app, named_tenant
+from entraid_emulator.login.errors import refused
 from entraid_emulator.login.request import LoginRequest
 from entraid_emulator.login.tokens import GRAPH_APP_ID, GRAPH_RESOURCE, Issue, app_only_claims
 from entraid_emulator.objects import Json
@@ -28,16 +29,15 @@ def token(cloud: Cloud, request: LoginRequest) -> Mapping[str, Json]:
         LoginError: with Entra's code for what is wrong.
     """
     if request.method != "POST":
-        raise errors.only_post(request.method)
+        raise refused(900561, method=request.method)
     grant = request.form.get("grant_type")
     if not grant:
-        raise errors.missing_parameter("grant_type")
-    if grant != _CLIENT_CREDENTIALS:
-        raise errors.unsupported_grant(grant)
-    tenant = _tenant(cloud, request.tenant)
-    app = _authenticated(cloud, tenant, request)
-    audience = _audience(request, tenant)
-    return _answer(cloud, tenant, app, audience=audience, is_cae=_handles_challenges(request.form.get("claims", "")))
+        raise refused(900144, field="grant_type")
+    if grant == _CLIENT_CREDENTIALS:
+        return _app_only(cloud, request)
+    if grant not in user_grants.GRANTS:
+        raise refused(70003, grant=grant)
+    return user_grants.GRANTS[grant](cloud, request)
 
 
 def graph_audiences(origin: str) -> frozenset[str]:
@@ -45,46 +45,42 @@ def graph_audiences(origin: str) -> frozenset[str]:
     return frozenset({GRAPH_RESOURCE, f"{GRAPH_RESOURCE}/", GRAPH_APP_ID, origin, f"{origin}/"})
 
 
-def _tenant(cloud: Cloud, name: str) -> Tenant:
-    if name.lower() in ANY_TENANT:
-        raise errors.no_tenant_named()
-    check_shape(name)
-    tenant = cloud.tenant_named(name)
+def _app_only(cloud: Cloud, request: LoginRequest) -> Mapping[str, Json]:
+    tenant = named_tenant(cloud, request.tenant)
     if tenant is None:
-        raise errors.unknown_tenant(name)
-    return tenant
-
-
-def _authenticated(cloud: Cloud, tenant: Tenant, request: LoginRequest) -> AppRegistration:
-    client_id, secret = request.client()
-    if not client_id:
-        raise errors.missing_parameter("client_id")
-    app = cloud.app(client_id)
-    if app is None or tenant.tenant_id not in app.grants:
-        raise errors.unknown_app(client_id, tenant.display_name)
-    if app.is_disabled:
-        raise errors.disabled_app(app.client_id, app.display_name)
-    if not secret:
-        if "client_assertion" in request.form:
-            raise errors.unregistered_certificate(app.client_id)
-        raise errors.missing_credential()
-    known = [one for one in app.secrets if one.value.matches(secret)]
-    if not known:
-        raise errors.wrong_secret(app.client_id)
-    if all(one.is_expired(cloud.clock.now()) for one in known):
-        raise errors.expired_secret(app.client_id)
-    return app
+        raise refused(50059)
+    app = known_app(cloud, request.client()[0], tenant=tenant)
+    cloud.script.check(
+        "token",
+        client_id=app.client_id,
+        name=app.display_name,
+        tenant_id=tenant.tenant_id,
+        tenant=tenant.display_name,
+    )
+    proof = authenticated(cloud, app, request, tenant=tenant)
+    check_principal(app, tenant)
+    audience = _audience(request, tenant)
+    is_cae = _handles_challenges(request.form.get("claims", ""))
+    lifetime = cloud.behaviour.cae_token_lifetime if is_cae else cloud.behaviour.token_lifetime
+    issue = Issue(tenant=tenant, app=app, audience=audience, lifetime=lifetime, is_cae=is_cae, proof=proof)
+    seconds = int((lifetime - timedelta(seconds=1)).total_seconds())
+    return {
+        "token_type": "Bearer",
+        "expires_in": seconds,
+        "ext_expires_in": seconds,
+        "access_token": cloud.signing_keys.sign(app_only_claims(issue, cloud.clock.now())),
+    }
 
 
 def _audience(request: LoginRequest, tenant: Tenant) -> str:
     scope = request.form.get("scope")
     if not scope:
-        raise errors.missing_parameter("scope")
+        raise refused(900144, field="scope")
     resource = scope.removesuffix(_DEFAULT)
     if resource == scope or " " in scope:
-        raise errors.bad_scope(scope)
+        raise refused(70011, scope=scope)
     if resource not in graph_audiences(request.origin):
-        raise errors.unknown_resource(resource, tenant.display_name)
+        raise refused(500011, resource=resource, tenant=tenant.display_name)
     return resource
 
 
@@ -99,16 +95,3 @@ def _handles_challenges(claims: str) -> bool:
         return "cp1" in {str(value).lower() for value in values}
     except (ValueError, KeyError, TypeError):
         return False
-
-
-def _answer(cloud: Cloud, tenant: Tenant, app: AppRegistration, *, audience: str, is_cae: bool) -> Mapping[str, Json]:
-    behaviour = cloud.behaviour
-    lifetime = behaviour.cae_token_lifetime if is_cae else behaviour.token_lifetime
-    issue = Issue(tenant=tenant, app=app, audience=audience, lifetime=lifetime, is_cae=is_cae)
-    seconds = int((lifetime - timedelta(seconds=1)).total_seconds())
-    return {
-        "token_type": "Bearer",
-        "expires_in": seconds,
-        "ext_expires_in": seconds,
-        "access_token": cloud.signing_keys.sign(app_only_claims(issue, cloud.clock.now())),
-    }

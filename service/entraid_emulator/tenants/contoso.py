@@ -4,7 +4,7 @@ from entraid_emulator.directory import Directory
 from entraid_emulator.objects import TenantId
 from entraid_emulator.tenant import Tenant
 from entraid_emulator.tenants.contoso_groups import group_rows, other_objects
-from entraid_emulator.tenants.contoso_people import DOMAIN, INITIAL_DOMAIN, people, person_id
+from entraid_emulator.tenants.contoso_people import ADMINISTRATORS, DOMAIN, INITIAL_DOMAIN, people, person_id
 
 CONTOSO_TENANT_ID = TenantId("c0470500-7e4a-4c1d-9b52-3f6a8d0e1b27")
 
@@ -30,4 +30,5 @@ def contoso() -> Tenant:
         domains=(DOMAIN, INITIAL_DOMAIN),
         directory=directory,
         country="CH",
+        administrators={person_id(number) for number in ADMINISTRATORS},
     )

@@ -71,6 +71,9 @@ EXTRAS: dict[int, dict[str, Json]] = {
 }
 """What some people have beyond the table, by their number."""
 
+ADMINISTRATORS = (1, 30)
+"""Who may consent for Contoso: Ada Çelik and Daan de Vries."""
+
 _COUNTRIES = {
     "Istanbul": ("Türkiye", "TR"),
     "Zürich": ("Switzerland", "CH"),

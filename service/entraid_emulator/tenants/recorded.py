@@ -8,7 +8,8 @@ The file is one JSON object:
       "groups":   OBJECTS,
       "members":  {"<group id>": OBJECTS, ...},                                 full objects, {"id": ...} or bare ids
       "managers": {"<user id>": "<manager id>" or an object, ...},              optional
-      "others":   OBJECTS                                                       devices, contacts, ...; optional
+      "others":   OBJECTS,                                                      devices, contacts, ...; optional
+      "administrators": ["<user id>", ...]                                      who may consent; optional
     }
 
 OBJECTS is a list of objects, one answer as Graph printed it (`{"value": [...]}`), or a list of such pages. Members that
@@ -40,7 +41,9 @@ from entraid_emulator.tenant import Tenant
 
 _UNKNOWN_TYPE = "#microsoft.graph.directoryObject"
 _GUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_KEYS = frozenset({"tenantId", "displayName", "domains", "users", "groups", "members", "managers", "others"})
+_KEYS = frozenset(
+    {"tenantId", "displayName", "domains", "users", "groups", "members", "managers", "others", "administrators"}
+)
 _NOT_PROPERTIES = frozenset({ODATA_TYPE, "manager"})
 _RECORDED = uuid.UUID("a3d1c7f0-94e2-4b5b-8a6e-0f1d2c3b4a59")  # makes a tenant id from a file's content
 
@@ -71,6 +74,7 @@ def recorded(path: Path) -> Tenant:
         display_name=_text(whole.get("displayName") or "Recorded", "displayName"),
         domains=domains or ("recorded.example",),
         directory=directory_of(whole),
+        administrators={object_id(one) for one in _objects(whole.get("administrators"), "administrators")},
     )
 
 

@@ -84,7 +84,7 @@ class Budget:
         while (left := self._closed_until - self._timer.time()) > 0:
             if left > self._longest_wait.total_seconds():
                 raise GraphThrottled(
-                    f"Microsoft Graph throttles and asks for a pause of {left:.0f} s; the next sync tries again",
+                    f"Microsoft Graph throttles and asks for a pause of {left:.0f} s: try again after it",
                     retry_after=timedelta(seconds=left),
                 )
             await self._timer.sleep(left)

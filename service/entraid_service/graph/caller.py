@@ -1,10 +1,11 @@
 """Asking Graph until it answers: turn, token, request; retries, throttles and one new token in between.
 
 Order for each request: wait for a turn, send, then by outcome: done; throttled, so that nobody of this tenant starts
-before the wait is over; broken or 5xx, so that it is tried again after a growing pause; 401, so that the token is
-renewed once. Everything else is a refusal. What the data means is not known here.
+before the wait is over; broken or 5xx, so that it is tried again after a growing pause; 401 or 403, so that the token
+is renewed once. Everything else is a refusal. What the data means is not known here.
 """
 
+import asyncio
 import secrets
 from datetime import timedelta
 from http import HTTPStatus
@@ -41,6 +42,8 @@ class GraphCaller:
         self._budget = budget
         self._limits = limits
         self._timer = timer
+        self._renewing = asyncio.Lock()
+        self._fresh: AccessToken | None = None
         self.requests = RequestCount()
 
     async def get(self, url: URL, *, subject: Subject) -> dict[str, object]:
@@ -60,9 +63,8 @@ class GraphCaller:
                 if body is not None:
                     self._budget.succeeded()
                     return body
-            if isinstance(outcome, Answer) and outcome.status == HTTPStatus.UNAUTHORIZED and not story.is_renewed:
+            if isinstance(outcome, Answer) and not story.is_renewed and await self._is_renewed(token, outcome):
                 story.is_renewed = True
-                await self._tokens.renew(token, claims_challenge=claims_challenge(outcome))
                 continue
             asked = self._asked_wait(outcome)
             wait = story.wait_after(outcome, asked=asked)
@@ -70,6 +72,31 @@ class GraphCaller:
                 self._budget.throttled(wait, turn=turn)
             else:
                 await self._timer.sleep(wait.total_seconds())
+
+    async def fresh_token(self) -> AccessToken:
+        """A token issued since this caller was made: permissions granted meanwhile do not show in older ones.
+
+        Tokens for clients that understand claims challenges are good for a day
+        (https://learn.microsoft.com/entra/identity/conditional-access/concept-continuous-access-evaluation).
+        """
+        async with self._renewing:
+            token = await self._tokens.token()
+            if self._fresh is None:
+                token = self._fresh = await self._tokens.renew(token)
+            return token
+
+    async def _is_renewed(self, token: AccessToken, answer: Answer) -> bool:
+        """Whether a refused token was replaced, so that the request is worth another try."""
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            await self._tokens.renew(token, claims_challenge=claims_challenge(answer))
+            return True
+        if answer.status == HTTPStatus.FORBIDDEN and not self._is_fresh(token):
+            await self.fresh_token()
+            return True
+        return False
+
+    def _is_fresh(self, token: AccessToken) -> bool:
+        return self._fresh is not None and token.secret == self._fresh.secret
 
     async def _send(self, url: URL) -> tuple[AccessToken, Answer | NoAnswer, int]:
         async with self._budget.turn() as turn:
@@ -128,18 +155,18 @@ class Story:
         if isinstance(outcome, NoAnswer):
             return GraphUnavailable(
                 f"Microsoft Graph gave no answer to {self._failures} requests for {self._subject.name}: {outcome}; "
-                "nothing was changed, the next sync tries again"
+                "nothing was changed, try again later"
             )
         if _is_throttle(outcome):
             return GraphThrottled(
                 f"Microsoft Graph throttled the request for {self._subject.name} {self._throttles} times; nothing was "
-                "changed, the next sync tries again",
+                "changed, try again later",
                 retry_after=retry_after,
             )
         said = outcome.described() if outcome.status != HTTPStatus.OK else "with something other than JSON"
         return GraphUnavailable(
             f"Microsoft Graph answered {self._failures} requests for {self._subject.name} with errors, at last {said}; "
-            "nothing was changed, the next sync tries again",
+            "nothing was changed, try again later",
             request_id=outcome.request_id,
             retry_after=retry_after,
         )

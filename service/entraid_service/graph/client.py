@@ -10,7 +10,7 @@ from entraid_service.graph.http import GraphHttp, GraphSession, open_session
 from entraid_service.graph.limits import Limits, LoopTimer, Timer
 from entraid_service.graph.source import GraphDirectory
 from entraid_service.model.secret import Secret
-from entraid_service.ports import DirectorySource, TokenSource
+from entraid_service.ports import TokenSource
 
 
 class MicrosoftGraph:
@@ -47,7 +47,7 @@ class MicrosoftGraph:
         self._timer = timer or LoopTimer()
         self._session: GraphSession | None = None
 
-    def directory(self, tokens: TokenSource) -> DirectorySource:
+    def directory(self, tokens: TokenSource) -> GraphDirectory:
         """See `ports.Graph.directory`. Called inside the event loop; tenants share connections and nothing else."""
         if self._session is None:
             self._session = open_session(ca_bundle=self._ca_bundle, limits=self._limits)

@@ -166,7 +166,8 @@ def _flatten(name: str, value: object, into: dict[str, AttributeValue]) -> None:
         into[name] = value
     elif isinstance(value, dict):
         for part, inner in value.items():
-            _flatten(f"{name}.{part}", inner, into)
+            if inner is not None:
+                _flatten(f"{name}.{part}", inner, into)
     elif isinstance(value, list):
         _flatten_list(name, value, into)
 

@@ -66,7 +66,7 @@ def refusal(answer: Answer, *, subject: Subject) -> EntraidError:
 def unusable(text: str, *, request_id: str = "") -> GraphUnavailable:
     """The error for an answer that breaks Graph's protocol."""
     return GraphUnavailable(
-        f"Microsoft Graph broke its protocol: {text}; nothing was changed, the next sync tries again",
+        f"Microsoft Graph broke its protocol: {text}; nothing was changed, try again later",
         request_id=request_id,
     )
 

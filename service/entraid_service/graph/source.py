@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from yarl import URL
 
-from entraid_service.errors import GroupGone
+from entraid_service.errors import FeedUnsupported, GroupGone
 from entraid_service.graph.caller import GraphCaller
 from entraid_service.graph.decode import (
     OddRecord,
@@ -38,9 +38,10 @@ from entraid_service.graph.permissions import (
 from entraid_service.graph.probe import probe_access
 from entraid_service.graph.refusals import GraphRefused, unusable
 from entraid_service.graph.urls import graph_url
+from entraid_service.model.changes import UserFeedItem
 from entraid_service.model.directory import Group, Member, User
 from entraid_service.model.ids import GroupId, UserId
-from entraid_service.ports import AccessProbe, Page, RequestCount, TokenSource
+from entraid_service.ports import AccessProbe, FeedPage, Page, RequestCount, TokenSource
 
 _MOST = 999
 _USUAL = 100
@@ -127,6 +128,10 @@ class GraphDirectory:
         if may_be_concealed:
             raise permission_missing(HIDDEN_MEMBERS)
 
+    def user_changes(self, attributes: Collection[str], *, link: str = "") -> AsyncIterator[FeedPage[UserFeedItem]]:  # noqa: ARG002 - until delta queries are read
+        """See `ports.ChangeSource.user_changes`."""
+        raise FeedUnsupported("delta queries are not read yet")
+
     def _users_url(self, select: str, *, top: int, expand: str = "") -> URL:
         query: dict[str, str | int] = {"$select": select, "$top": top}
         if expand:
@@ -190,6 +195,8 @@ class GraphDirectory:
             PermissionMissing: It says that the app does not.
         """
         roles = (await self._tokens.token()).roles
+        if roles is not None and MEMBER_READ_HIDDEN not in roles:
+            roles = (await self._caller.fresh_token()).roles
         if roles is not None and MEMBER_READ_HIDDEN not in roles:
             raise permission_missing(HIDDEN_MEMBERS)
         return roles is not None

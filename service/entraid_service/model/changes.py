@@ -88,7 +88,8 @@ class FeedLinks:
 class ChangeSet:
     """An incremental read, folded: at most one change for each thing. Applying it twice is the same as once.
 
-    Removing a user or a group removes its edges too.
+    Removals come first, and removing a user or a group removes its edges too: one that was deleted and came back
+    stands in both places, and has the edges that are added here and no others.
     """
 
     users: Sequence[User] = ()
@@ -97,6 +98,12 @@ class ChangeSet:
     removed_groups: Sequence[GroupId] = ()
     added: Sequence[Membership] = ()
     removed: Sequence[tuple[GroupId, str]] = ()
+
+    @property
+    def size(self) -> int:
+        """How many objects and edges it touches."""
+        objects = len(self.users) + len(self.removed_users) + len(self.groups) + len(self.removed_groups)
+        return objects + len(self.added) + len(self.removed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What lasts: connections, directory data, runs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -115,6 +115,18 @@ class Staging(Protocol):
     async def drop_groups(self) -> None:
         """Drops the groups put so far."""
 
+    async def drop_memberships(self) -> None:
+        """Drops the edges put so far."""
+
+    async def take_back(
+        self,
+        *,
+        edges: Collection[tuple[GroupId, str]] = (),
+        groups: Collection[GroupId] = (),
+        members_of: Collection[GroupId] = (),
+    ) -> None:
+        """Drops these edges (group, member), all edges from and to these groups, and all members of these groups."""
+
     async def keep_members_only(self) -> None:
         """Drops users who are in none of the staged groups (Groups to Sync: the members are the synced users)."""
 
@@ -158,6 +170,9 @@ class DirectoryStore(Protocol):
 
     async def groups(self, version: SnapshotVersion, ids: Sequence[GroupId]) -> list[Group]:
         """Those of these groups that are served, as `users`."""
+
+    async def nesting(self, version: SnapshotVersion) -> list[tuple[GroupId, GroupId]]:
+        """Every (group, group that is its direct member) that is served, as `users`."""
 
     async def removals(self, version: SnapshotVersion, changes: ChangeSet) -> Removals:
         """How much of what is served these changes would remove, and how much there is; as `users`."""

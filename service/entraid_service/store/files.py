@@ -13,6 +13,11 @@ def read_only_uri(path: Path) -> str:
     return f"{path.resolve().as_uri()}?mode=ro"
 
 
+def existing_uri(path: Path) -> str:
+    """The address under which SQLite opens a file that must exist; unlike a reader it may undo what a crash left."""
+    return f"{path.resolve().as_uri()}?mode=rw"
+
+
 def log_of(path: Path) -> Path:
     """The write-ahead log beside a database file."""
     return path.with_name(f"{path.name}-wal")

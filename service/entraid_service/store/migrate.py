@@ -17,7 +17,7 @@ import aiosqlite
 
 from entraid_service.errors import StoreUnavailable
 from entraid_service.store.faults import translated
-from entraid_service.store.files import make_private, read_only_uri
+from entraid_service.store.files import existing_uri, make_private
 
 _VERSIONS = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL)"
 
@@ -51,12 +51,12 @@ async def migrate(path: Path) -> int:
 
 
 def current_version(path: Path) -> int:
-    """The version of a store's schema, 0 for a file that holds none yet; changes nothing.
+    """The version of a store's schema, 0 for a file that holds none yet; changes nothing of it.
 
     Raises:
         StoreUnavailable: the file is missing, cannot be read or is damaged.
     """
-    with translated(), closing(sqlite3.connect(read_only_uri(path), uri=True)) as db:
+    with translated(), closing(sqlite3.connect(existing_uri(path), uri=True)) as db:
         (exists,) = db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'").fetchone()
         if not exists:
             return 0

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import aiosqlite
 
+from entraid_service.model.changes import FeedLinks
 from entraid_service.model.connection import Connection
 from entraid_service.model.directory import Group, MemberKind, Membership, User
 from entraid_service.model.scope import Scope
@@ -120,6 +121,14 @@ class SqliteStaging:
             await self._check_writable()
             await gen.clear(self._database, gen.GROUPS, self.generation)
 
+    async def drop_memberships(self) -> None:
+        """Drops the edges put so far; see the port."""
+        async with self._lock:
+            self._edges, self._nestings = [], []
+            await self._check_writable()
+            await gen.clear(self._database, gen.MEMBERSHIPS, self.generation)
+            await gen.clear(self._database, gen.NESTING, self.generation)
+
     async def keep_members_only(self) -> None:
         """Drops users who are in none of the staged groups; see the port."""
         async with self._lock:
@@ -136,7 +145,14 @@ class SqliteStaging:
             async with self._database.reading() as db:
                 return await difference(db, self._connection.id, self.generation)
 
-    async def commit(self, run: SyncRun, *, sync_time: datetime, scope: Scope) -> SnapshotVersion:
+    async def commit(
+        self,
+        run: SyncRun,
+        *,
+        sync_time: datetime,
+        scope: Scope,
+        links: FeedLinks | None = None,  # noqa: ARG002 - saved by the next change
+    ) -> SnapshotVersion:
         """Serves this read from now on; see the port."""
         async with self._lock:
             await self._flush()

@@ -1,10 +1,10 @@
 """Reading one list to its end, again from its start where Graph forgot it in between."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 from entraid_service.errors import GraphUnavailable, ListExpired
-from entraid_service.ports import Page
+from entraid_service.ports import Skipped
 from entraid_service.sync.progress import ProgressBoard
 
 T = TypeVar("T")
@@ -32,7 +32,15 @@ async def restarting(read: Callable[[], Awaitable[T]]) -> T:
         ) from error
 
 
-async def noting_skipped(pages: AsyncIterator[Page[T]], board: ProgressBoard) -> AsyncIterator[Page[T]]:
+class _WithSkipped(Protocol):
+    @property
+    def skipped(self) -> Sequence[Skipped]: ...
+
+
+P = TypeVar("P", bound=_WithSkipped)
+
+
+async def noting_skipped(pages: AsyncIterator[P], board: ProgressBoard) -> AsyncIterator[P]:
     """The same pages; what they left out is counted and named."""
     async for page in pages:
         for skipped in page.skipped:

@@ -214,7 +214,9 @@ class SyncRunner:
         except Exception:  # noqa: BLE001 - the task's edge: a bug ends this run, not the service, and is told by an id
             error_id = secrets.token_hex(8)
             _log.exception("sync_run_broken", error_id=error_id, **_names(live.run))
-            report = ErrorReport(status="INTERNAL", message=f"internal error `{error_id}`: the service's log tells more")
+            report = ErrorReport(
+                status="INTERNAL", message=f"internal error `{error_id}`: the service's log tells more"
+            )
             await self._end(live, RunState.FAILED, report)
         finally:
             ticker.cancel()
@@ -238,22 +240,23 @@ class SyncRunner:
         source = await self._tenants.directory(connection)
         plan = ReadPlan(
             attributes=self._settings.attributes,
+            binding="",
             groups_to_sync=connection.groups_to_sync,
             former_resolutions=await self._former_resolutions(connection),
             parallel_groups=self._settings.parallel_groups,
         )
         staging = await self._stores.directory.begin(connection)
         try:
-            scope = await FullRead(plan, source=source, staging=staging, board=live.board).run()
+            read = await FullRead(plan, source=source, staging=staging, board=live.board).run()
             live.board.phase = Phase.COMMIT
             ended = replace(
                 live.now(),
                 state=RunState.SUCCEEDED,
                 changes=await staging.changes(),
-                resolutions=scope.resolutions,
+                resolutions=read.scope.resolutions,
                 end_time=self._clock.now(),
             )
-            version = await _to_the_end(staging.commit(ended, sync_time=sync_time, scope=scope))
+            version = await _to_the_end(staging.commit(ended, sync_time=sync_time, scope=read.scope))
         except BaseException:
             await self._discard(staging)
             raise

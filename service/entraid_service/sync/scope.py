@@ -5,7 +5,8 @@ new group that takes over the name of a deleted one does not slip in.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from entraid_service.model.directory import Group
 from entraid_service.model.ids import GroupId, fold, is_guid
@@ -16,11 +17,11 @@ def resolve(
     entries: Sequence[str], groups: Mapping[GroupId, Group], *, former: Iterable[GroupResolution] = ()
 ) -> tuple[GroupResolution, ...]:
     """What each entry names among all groups of the tenant; `former` are the resolutions of the snapshot before."""
-    pins = {r.entry: r.groups[0] for r in former if r.groups and r.state is not ResolutionState.AMBIGUOUS}
+    bound = pins(former)
     by_name: dict[str, list[GroupId]] = defaultdict(list)
     for group in groups.values():
         by_name[fold(group.display_name)].append(group.id)
-    return tuple(_resolve(entry, groups, by_name=by_name, pin=pins.get(entry)) for entry in entries)
+    return tuple(_resolve(entry, groups, by_name=by_name, pin=bound.get(entry)) for entry in entries)
 
 
 def _resolve(
@@ -35,6 +36,21 @@ def _resolve(
     if not named:
         return GroupResolution(entry, ResolutionState.NOT_FOUND)
     return GroupResolution(entry, ResolutionState.RESOLVED if len(named) == 1 else ResolutionState.AMBIGUOUS, named)
+
+
+def pins(resolutions: Iterable[GroupResolution]) -> dict[str, GroupId]:
+    """The object id that each entry is bound to."""
+    return {r.entry: r.groups[0] for r in resolutions if r.groups and r.state is not ResolutionState.AMBIGUOUS}
+
+
+def seen_by(resolutions: Iterable[GroupResolution], seen: Collection[GroupId]) -> tuple[GroupResolution, ...]:
+    """The same resolutions after the groups were read: what was there and is not any more was not found."""
+    return tuple(
+        replace(r, state=ResolutionState.NOT_FOUND)
+        if r.state is ResolutionState.RESOLVED and r.groups[0] not in seen
+        else r
+        for r in resolutions
+    )
 
 
 def roots(resolutions: Iterable[GroupResolution]) -> tuple[GroupId, ...]:
