@@ -1,13 +1,13 @@
 """`entraid demo`: emulator and service on free ports in a throw-away folder, and a walk through them.
 
-With `--keep` both stay up afterwards, and grpcurl lines are printed to try.
+With `--keep` both stay up afterwards, and grpcurl lines are printed to try. Ctrl-C and SIGTERM end it at any time, and
+both processes and the folder with it.
 """
 
 import os
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,20 +17,26 @@ from entraid_demo.grpcurl import grpcurl_lines
 from entraid_demo.processes import ProcessFailedError, running
 from entraid_demo.walk import walk
 
-_GRAPH_LATENCY_MS = 40
-"""As if Graph were some way off, so that the progress of a sync can be seen."""
+_GRAPH_LATENCY_MS = 250
+"""As if Graph were far away, so that the progress of a sync can be seen."""
+
+_INTERRUPTED = 130
+"""Exit code of what Ctrl-C has ended, as shells have it."""
 
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Stay up afterwards and print grpcurl lines to try.")
 def demo(*, keep: bool) -> None:
     """Show connect, sync, list and evaluate against an emulated tenant, on free ports."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _interrupt)
+    _forget_settings()
     try:
         with tempfile.TemporaryDirectory(prefix="entraid-demo-") as folder:
             is_as_expected = _show(Path(folder), keep=keep)
     except ProcessFailedError as error:
         raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     if not is_as_expected:
         raise click.ClickException("a step came out other than it has to; see above")
 
@@ -45,7 +51,7 @@ def _show(folder: Path, *, keep: bool) -> bool:
         "--ca-file",
         str(folder / "ca.pem"),
     ]
-    with running("emulator", emulated, folder=folder, environment=_clean_environment()) as emulator:
+    with running("emulator", emulated, folder=folder, environment=os.environ) as emulator:
         click.echo(f"emulator of Entra and Graph: {emulator['url']}")
         with running("serve", ["serve"], folder=folder, environment=_service_environment(emulator)) as service:
             click.echo(f"entraid service: {service['grpc_address']}")
@@ -55,14 +61,21 @@ def _show(folder: Path, *, keep: bool) -> bool:
     return is_as_expected
 
 
-def _clean_environment() -> dict[str, str]:
-    # What the person has set for a real service must not reach the demo's.
-    return {name: value for name, value in os.environ.items() if not name.startswith("ENTRAID")}
+def _interrupt(*_: object) -> None:
+    """Makes SIGTERM what Ctrl-C is: every context on the way is left in order."""
+    # Not an exception of our own: raised in a callback of gRPC it would be lost; asyncio knows how to take SIGINT.
+    signal.raise_signal(signal.SIGINT)
+
+
+def _forget_settings() -> None:
+    """What the person has set for a real service must not reach the demo's, nor its client."""
+    for name in [name for name in os.environ if name.startswith("ENTRAID")]:
+        del os.environ[name]
 
 
 def _service_environment(emulator: Mapping[str, str]) -> dict[str, str]:
     return {
-        **_clean_environment(),
+        **os.environ,
         "ENTRAID_CLOUD": "custom",
         "ENTRAID_AUTHORITY_URL": emulator["authority_url"],
         "ENTRAID_GRAPH_URL": emulator["graph_url"],
@@ -80,7 +93,6 @@ def _stay(emulator: Mapping[str, str], service: Mapping[str, str]) -> None:
         click.echo(f"\n{line}")
     click.echo("\nStop with Ctrl-C.")
     try:
-        while True:
-            time.sleep(3600)
+        signal.pause()  # the signals that are handled raise
     except KeyboardInterrupt:
-        click.echo("")
+        click.echo("\nstopped")

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import click
+
 from entraid_client.cli import main as entraidctl
 
 ALLOWED = 0
 DENIED = 3
+INTERRUPTED = 130
 SECRET_VARIABLE = "ENTRAIDCTL_CLIENT_SECRET"  # noqa: S105 - a variable's name
 
 
@@ -52,7 +54,11 @@ def steps(emulator: Mapping[str, str]) -> list[Step]:
 
 
 def walk(emulator: Mapping[str, str], target: str, *, say: Callable[[str], None]) -> bool:
-    """Runs every step and tells whether each came out as it has to."""
+    """Runs every step and tells whether each came out as it has to.
+
+    Raises:
+        KeyboardInterrupt: A step was interrupted.
+    """
     os.environ[SECRET_VARIABLE] = emulator["client_secret"]
     outcomes = [_run(step, target, say=say) for step in steps(emulator)]
     return all(outcomes)
@@ -63,6 +69,8 @@ def _run(step: Step, target: str, *, say: Callable[[str], None]) -> bool:
     say(click.style(f"# {step.shows}", bold=True))
     say(click.style(f"$ entraidctl {shlex.join(step.arguments)}", fg="cyan"))
     code = _exit_code(("--target", target, *step.arguments))
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt  # the command takes Ctrl-C for itself; here it is meant for the whole walk
     if code != step.exit_code:
         say(click.style(f"expected exit code {step.exit_code}, got {code}", fg="red"))
     return code == step.exit_code

@@ -32,7 +32,7 @@ def new_key() -> rsa.RSAPrivateKey:
 
 
 def self_signed(key: rsa.RSAPrivateKey, name: str, *, until: datetime) -> bytes:
-    """A certificate around a key, DER, valid since yesterday or, if it has ended by then, since a day before its end."""
+    """A certificate around a key, DER, valid since yesterday; one that has ended was valid for a day."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     since = min(datetime.now(UTC), until) - _BACKDATED
     certificate = (

@@ -57,7 +57,7 @@ class ChangeLog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: deque[Entry] = deque()
+        self._entries: list[Entry] = []
         self._by_thing: dict[tuple[str, ObjectId], list[int]] = {}
         self._floor = 0
         self._is_watched = False
@@ -79,8 +79,8 @@ class ChangeLog:
             if not self._is_watched:
                 self._floor += 1
                 return
-            self._entries.append(entry)
-            self._by_thing.setdefault((entry.odata_type, entry.thing), []).append(self.version)
+            self._by_thing.setdefault((entry.odata_type, entry.thing), []).append(self.version + 1)
+            self._entries.append(entry)  # last, for it raises the version that readers go by
 
     def watch(self, now: datetime) -> int:
         """Keep all changes from now on, and return the present version."""
@@ -96,12 +96,13 @@ class ChangeLog:
             floor = self._floor
             while self._checkpoints and self._checkpoints[0][0] < before:
                 floor = self._checkpoints.popleft()[1]
-            while self._floor < floor:
-                entry = self._entries.popleft()
-                self._floor += 1
+            forgotten = self._entries[: floor - self._floor]
+            for entry in forgotten:
                 key = (entry.odata_type, entry.thing)
-                if self._by_thing[key][-1] <= self._floor:
+                if self._by_thing.get(key, [floor + 1])[-1] <= floor:
                     del self._by_thing[key]
+            del self._entries[: len(forgotten)]
+            self._floor += len(forgotten)
 
     def firsts(self, odata_type: str, *, after: int, until: int, start: int) -> Iterator[tuple[int, ObjectId]]:
         """Objects of a type that changed in (after, until], each once at its first change there.

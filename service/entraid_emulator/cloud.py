@@ -17,6 +17,23 @@ from entraid_emulator.tenant import Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThrottleLimits:
+    """Limits of one app in one tenant, as a token bucket.
+
+    https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits
+
+    Attributes:
+        resource_units: the bucket's size; None takes 3,500, 5,000 or 8,000 by the tenant's number of users.
+        window: the time in which an empty bucket fills.
+        header: how Retry-After is written: whole seconds, seconds with a fraction, an HTTP date, or not at all.
+    """
+
+    resource_units: int | None = None
+    window: timedelta = timedelta(seconds=10)
+    header: Literal["seconds", "fraction", "date", "absent"] = "seconds"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """Choices where Entra and Graph differ between tenants, or where nobody has published what they do.
 
@@ -44,9 +61,9 @@ class Behaviour:
     device_poll_interval: timedelta = timedelta(seconds=5)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Cloud:
-    """Everything one emulator serves."""
+    """Everything one emulator serves; `behaviour` may be exchanged while it runs."""
 
     tenants: Sequence[Tenant]
     apps: list[AppRegistration]

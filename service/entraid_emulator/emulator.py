@@ -4,6 +4,7 @@ Order: TLS, CA file, cloud, web application, listening socket; closed in reverse
 """
 
 import asyncio
+import ssl
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -17,11 +18,18 @@ from aiohttp import web
 from entraid_emulator.apps import DEFAULT_ROLES, AppRegistration, default_app
 from entraid_emulator.clock import Clock
 from entraid_emulator.cloud import Behaviour, Cloud
+from entraid_emulator.credentials import EXCHANGE_AUDIENCE
 from entraid_emulator.faults import FaultScript
-from entraid_emulator.graph.routes import PREFIX, add_graph
+from entraid_emulator.graph.routes import PREFIX
+from entraid_emulator.graph.side import add_graph
 from entraid_emulator.journal import Journal
+from entraid_emulator.login.keys import Signer
+from entraid_emulator.login.managed_identity import ManagedIdentity, add_managed_identity, identity_of
 from entraid_emulator.login.routes import add_login
+from entraid_emulator.login.script import LoginScript
+from entraid_emulator.login.workload import PATH as WORKLOAD_PATH
 from entraid_emulator.login.workload import WorkloadIssuer
+from entraid_emulator.objects import Json
 from entraid_emulator.tenant import Tenant
 from entraid_emulator.tls import throwaway_tls
 from entraid_emulator.traffic import Traffic
@@ -35,7 +43,8 @@ class Emulator:
     """Microsoft Entra ID and Microsoft Graph on `https://localhost:PORT`.
 
     Use it as an asynchronous context; its addresses are known once it is entered. All that it serves may be changed
-    meanwhile: the directories of its tenants, its apps, `faults`, `latency`, `clock`.
+    meanwhile: its tenants (directories, administrators), its apps (credentials, consent), `faults`, `login`, `latency`,
+    `clock`.
 
     Args:
         tenants: what it serves; ids and domains must differ.
@@ -46,6 +55,8 @@ class Emulator:
         host: address to listen on.
         latency: how long every request waits before it is served.
         behaviour: lifetimes and other choices.
+        managed_identity_port: where the managed identity endpoints of the first tenant listen, plain HTTP; 0 picks a
+            free port, None serves none.
     """
 
     def __init__(  # noqa: PLR0913 - a tests' composition root: all but the first are choices with a default
@@ -58,6 +69,7 @@ class Emulator:
         host: str = "127.0.0.1",
         latency: timedelta = timedelta(),
         behaviour: Behaviour | None = None,
+        managed_identity_port: int | None = None,
     ) -> None:
         _check_distinct(tenants)
         clock = Clock()
@@ -72,6 +84,10 @@ class Emulator:
         self._ca_file = ca_file
         self._host = host
         self._port = port
+        self._identity_port = managed_identity_port
+        self._identity = None if managed_identity_port is None else identity_of(tenants[0])
+        if self._identity is not None:
+            self._cloud.apps.append(self._identity.app)
         self._closing = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -81,12 +97,10 @@ class Emulator:
                 self._ca_file = Path(folder) / "ca.pem"
             tls = throwaway_tls()
             self._ca_file.write_bytes(tls.ca_pem)
-            runner = web.AppRunner(self._application(), shutdown_timeout=_STOP_SECONDS, access_log=None)
-            await runner.setup()
-            stack.push_async_callback(_stop, runner)
-            site = web.TCPSite(runner, self._host, self._port, ssl_context=tls.context())
-            await site.start()
-            self._port = runner.addresses[0][1]
+            self._port = await self._listen(stack, self._application(), self._port, tls=tls.context())
+            if self._identity is not None:
+                port = await self._listen(stack, self._identity_application(self._identity), self._identity_port or 0)
+                self._identity.url = f"http://127.0.0.1:{port}"
             self._closing = stack.pop_all()
         return self
 
@@ -94,6 +108,17 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._closing.aclose()
+
+    async def _listen(
+        self, stack: AsyncExitStack, application: web.Application, port: int, *, tls: ssl.SSLContext | None = None
+    ) -> int:
+        """Serve until the stack closes; returns the port."""
+        runner = web.AppRunner(application, shutdown_timeout=_STOP_SECONDS, access_log=None)
+        await runner.setup()
+        stack.push_async_callback(_stop, runner)
+        await web.TCPSite(runner, self._host, port, ssl_context=tls).start()
+        chosen: int = runner.addresses[0][1]
+        return chosen
 
     @property
     def url(self) -> str:
@@ -137,6 +162,44 @@ class Emulator:
         return self._cloud.apps[0]
 
     @property
+    def login(self) -> LoginScript:
+        """AADSTS refusals and forgeries of the login side."""
+        return self._cloud.script
+
+    @property
+    def managed_identity(self) -> ManagedIdentity:
+        """The identity behind the managed identity endpoints.
+
+        Raises:
+            RuntimeError: the emulator was given no port for them.
+        """
+        if self._identity is None:
+            raise RuntimeError("give the emulator a `managed_identity_port`")
+        return self._identity
+
+    @property
+    def workload_issuer(self) -> str:
+        """The issuer that federated credentials may trust; its tokens come from `workload_token`."""
+        return self.url + WORKLOAD_PATH
+
+    def workload_token(
+        self,
+        subject: str,
+        *,
+        audience: Json = EXCHANGE_AUDIENCE,
+        lifetime: timedelta = timedelta(hours=1),
+        signer: Signer = "emulator",
+    ) -> str:
+        """A token of `workload_issuer` for a workload; a negative `lifetime` makes one that has expired."""
+        return self._cloud.workload.token(
+            self.workload_issuer, subject, audience=audience, lifetime=lifetime, signer=signer
+        )
+
+    def roll_signing_key(self, *, keep_old: bool = True) -> None:
+        """Sign tokens with a new key; without `keep_old` the old one is no longer published nor accepted."""
+        self._cloud.signing_keys.roll_over(keep_old=keep_old)
+
+    @property
     def faults(self) -> FaultScript:
         """What goes wrong next."""
         return self._traffic.faults
@@ -160,9 +223,16 @@ class Emulator:
     def latency(self, latency: timedelta) -> None:
         self._traffic.latency = latency
 
+    def _identity_application(self, identity: ManagedIdentity) -> web.Application:
+        application = web.Application(middlewares=[self._traffic.middleware])
+        add_managed_identity(application.router, self._cloud, identity)
+        return application
+
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[self._traffic.middleware], client_max_size=_MAX_REQUEST)
-        add_graph(application.router, self._cloud)
+        add_graph(
+            application.router, self._cloud, faults=self._traffic.faults, journal=self._traffic.journal
+        )
         add_login(application.router, self._cloud)
         return application
 

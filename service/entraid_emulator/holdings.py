@@ -87,6 +87,15 @@ class Holdings:
         other = self.others.get(wanted)
         return None if other is None else Entry(text(other, ODATA_TYPE), other)
 
+    def kind_of(self, wanted: ObjectId) -> str | None:
+        """The type of the object with that id, without making the object."""
+        if self.users.has(wanted):
+            return USER_TYPE
+        if self.groups.has(wanted):
+            return GROUP_TYPE
+        other = self.others.get(wanted)
+        return None if other is None else text(other, ODATA_TYPE)
+
     def user(self, key: str) -> GraphObject | None:
         """The user with that object id or user principal name."""
         by_id = self.users.get(ObjectId(key.lower()))
@@ -94,8 +103,10 @@ class Holdings:
 
     def type_of(self, wanted: ObjectId) -> str | None:
         """The type of an object that is or was there."""
-        entry = self.find(wanted) or self.deleted.get(wanted)
-        return self.gone.get(wanted) if entry is None else entry.odata_type
+        if (kind := self.kind_of(wanted)) is not None:
+            return kind
+        deleted = self.deleted.get(wanted)
+        return self.gone.get(wanted) if deleted is None else deleted.odata_type
 
     def members_of(self, group: ObjectId) -> Sequence[ObjectId | None]:
         """The direct members in a lasting order; None stands where a member was removed.
@@ -110,12 +121,12 @@ class Holdings:
 
     def groups_of(self, member: ObjectId) -> list[ObjectId]:
         """The groups that hold an object directly; deleted groups are none."""
-        return [group for group in self._memberships.groups_of(member) if self.groups.get(group) is not None]
+        return [group for group in self._memberships.groups_of(member) if self.groups.has(group)]
 
     def manager_of(self, user: ObjectId) -> ObjectId | None:
         """The id of a user's manager; one that was deleted is none."""
         manager = self._manager(user)
-        return manager if manager and self.find(manager) else None
+        return manager if manager and self.kind_of(manager) else None
 
     def cleared(self, thing: ObjectId) -> frozenset[str]:
         """The properties of an object that had a value once and have none now."""
@@ -130,7 +141,7 @@ class Holdings:
             groups=groups,
             others={object_id(other): other for _, other in self.others.scan()},
             members={
-                group: frozenset(one for one in self.members_of(group) if one is not None and self.find(one))
+                group: frozenset(one for one in self.members_of(group) if one is not None and self.kind_of(one))
                 for group in groups
             },
             managers={user: manager for user in users if (manager := self.manager_of(user)) is not None},

@@ -21,6 +21,10 @@ class Base(Protocol):
         """The object at an index below the length."""
         ...
 
+    def id_at(self, index: int) -> ObjectId:
+        """The id of the object at an index below the length, without making the object."""
+        ...
+
     def index_of(self, wanted: ObjectId) -> int | None:
         """Where the object with that id stands."""
         ...
@@ -37,6 +41,10 @@ class NoBase:
         return 0
 
     def at(self, index: int) -> GraphObject:
+        """There is nothing to be had."""
+        raise IndexError(index)
+
+    def id_at(self, index: int) -> ObjectId:
         """There is nothing to be had."""
         raise IndexError(index)
 
@@ -67,6 +75,15 @@ class Shelf:
         """The object with that id, if it is there."""
         ordinal = self._ordinal(wanted)
         return None if ordinal is None else self._at(ordinal)
+
+    def has(self, wanted: ObjectId) -> bool:
+        """Whether an object with that id is there, without making it."""
+        ordinal = self._ordinal(wanted)
+        if ordinal is None:
+            return False
+        if ordinal >= len(self._base):
+            return self._added[ordinal - len(self._base)] is not None
+        return self._changed.get(ordinal, True) is not None
 
     def named(self, name: str) -> GraphObject | None:
         """The object with that user principal name, ignoring case."""
@@ -105,6 +122,18 @@ class Shelf:
             found = self._at(ordinal)
             if found is not None:
                 yield ordinal, found
+            ordinal += 1
+
+    def ids(self, start: int = 0) -> Iterator[tuple[int, ObjectId]]:
+        """The ids of all objects from an ordinal on, without making the objects of the base."""
+        ordinal = start
+        while ordinal < len(self._base) + len(self._added):
+            if ordinal >= len(self._base) or ordinal in self._changed:
+                found = self._at(ordinal)
+                if found is not None:
+                    yield ordinal, object_id(found)
+            else:
+                yield ordinal, self._base.id_at(ordinal)
             ordinal += 1
 
     def _ordinal(self, wanted: ObjectId) -> int | None:

@@ -26,7 +26,7 @@ class Tenant:
     directory: Directory = field(repr=False)
     country: str = "US"
     created: str = "2021-03-01T08:00:00Z"
-    administrators: set[ObjectId] = field(default_factory=set)
+    administrators: set[ObjectId] = field(default_factory=set, hash=False)
 
     def is_named(self, name: str) -> bool:
         """Whether a URL's tenant segment means this tenant."""

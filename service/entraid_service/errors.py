@@ -14,6 +14,7 @@ EntraidError
 │   ├── PermissionMissing
 │   ├── ConsentPending
 │   ├── ConsentDeclined
+│   ├── ConsentNotOffered     the settings name no app of the service's own
 │   └── SecretUnreadable      a stored credential cannot be decrypted
 ├── FixRequest                the request itself is wrong
 │   ├── InvalidField
@@ -21,6 +22,7 @@ EntraidError
 │   ├── InvalidFilter
 │   ├── ResourceNotFound
 │   ├── ConnectionExists
+│   ├── ConsentLapsed         a link or an answer belongs to no consent under way
 │   └── EtagMismatch
 ├── Resync                    the data for an answer is not there
 │   ├── SyncInProgress
@@ -159,19 +161,26 @@ class ConsentPending(Reauthorize):
 
 
 class ConsentDeclined(Reauthorize):
-    """An administrator declined. `error` is Entra's word for it."""
+    """An administrator declined. `error` is Entra's word for it, `aadsts` its code."""
 
     status = "PERMISSION_DENIED"
     reason = ErrorReason.CONSENT_DECLINED
 
-    def __init__(self, message: str, *, error: str) -> None:
+    def __init__(self, message: str, *, error: str, aadsts: str = "", trace_id: str = "") -> None:
         super().__init__(message)
         self.error = error
+        self.aadsts = aadsts
+        self.trace_id = trace_id
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """`error`, as Entra gave it."""
-        return {"error": self.error}
+        """`error`, as Entra gave it, and `aadsts` and `trace_id` where it gave them."""
+        given = (("error", self.error), ("aadsts", self.aadsts), ("trace_id", self.trace_id))
+        return {key: value for key, value in given if value}
+
+
+class ConsentNotOffered(Reauthorize):
+    """The service has no app of its own that an administrator could consent to."""
 
 
 class SecretUnreadable(Reauthorize):
@@ -239,6 +248,12 @@ class ConnectionExists(FixRequest):
 
     status = "ALREADY_EXISTS"
     reason = ErrorReason.CONNECTION_EXISTS
+
+
+class ConsentLapsed(FixRequest):
+    """A link, state or cookie belongs to no consent that is under way: used, expired, replaced, or never ours."""
+
+    reason = ErrorReason.INVALID_FIELD
 
 
 class EtagMismatch(FixRequest):

@@ -35,7 +35,7 @@ NOBODY = "00000000-1111-4222-8333-444444444444"
         (CONTOSO_TENANT_ID, {"scope": "https://graph.microsoft.com/.default openid"}, 400, "invalid_scope", 70011),
         (CONTOSO_TENANT_ID, {"scope": "https://vault.example/.default"}, 400, "invalid_resource", 500011),
         (CONTOSO_TENANT_ID, {"grant_type": "password"}, 400, "unsupported_grant_type", 70003),
-        (CONTOSO_TENANT_ID, {"grant_type": "authorization_code"}, 400, "unsupported_grant_type", 70003),
+        (CONTOSO_TENANT_ID, {"grant_type": "authorization_code"}, 400, "invalid_request", 900144),
         (CONTOSO_TENANT_ID, {"grant_type": None}, 400, "invalid_request", 900144),
     ],
 )

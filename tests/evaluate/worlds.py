@@ -82,7 +82,7 @@ def worlds(draw: st.DrawFn) -> World:
     return World(
         users=draw(st.dictionaries(st.sampled_from(USERS), humans, min_size=1, max_size=4)),
         groups=groups,
-        opaque=draw(st.frozensets(st.sampled_from(sorted(groups)), max_size=1)) if groups else frozenset(),
+        opaque=draw(st.frozensets(st.sampled_from(sorted(groups)), max_size=1)),
         members=draw(st.frozensets(st.tuples(holders, st.sampled_from(USERS)), min_size=2, max_size=8)),
         nesting=draw(st.frozensets(st.tuples(holders, holders), min_size=2, max_size=8)),
         attributes=draw(st.sampled_from([frozenset(SYNCABLE)] * 3) | st.frozensets(st.sampled_from(SYNCABLE))),

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from entraid.v1 import directory_service_pb2 as entraid_dot_v1_dot_directory__service__pb2
 from entraid.v1 import snapshot_pb2 as entraid_dot_v1_dot_snapshot__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65ntraid/v1/access_service.proto\x12\nentraid.v1\x1a\x19\x65ntraid/v1/snapshot.proto\x1a\x17google/rpc/status.proto\"\xd9\x02\n\tCondition\x12+\n\x06\x61ll_of\x18\x01 \x01(\x0b\x32\x19.entraid.v1.ConditionListH\x00\x12+\n\x06\x61ny_of\x18\x02 \x01(\x0b\x32\x19.entraid.v1.ConditionListH\x00\x12,\n\x07none_of\x18\x03 \x01(\x0b\x32\x19.entraid.v1.ConditionListH\x00\x12+\n\x05group\x18\x04 \x01(\x0b\x32\x1a.entraid.v1.GroupConditionH\x00\x12\x33\n\tattribute\x18\x05 \x01(\x0b\x32\x1e.entraid.v1.AttributeConditionH\x00\x12)\n\x04user\x18\x06 \x01(\x0b\x32\x19.entraid.v1.UserConditionH\x00\x12/\n\x07manager\x18\x07 \x01(\x0b\x32\x1c.entraid.v1.ManagerConditionH\x00\x42\x06\n\x04kind\":\n\rConditionList\x12)\n\nconditions\x18\x01 \x03(\x0b\x32\x15.entraid.v1.Condition\"b\n\x0eGroupCondition\x12+\n\x08operator\x18\x01 \x01(\x0e\x32\x19.entraid.v1.MatchOperator\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x13\n\x0b\x64irect_only\x18\x03 \x01(\x08\"d\n\x12\x41ttributeCondition\x12\x11\n\tattribute\x18\x01 \x01(\t\x12+\n\x08operator\x18\x02 \x01(\x0e\x32\x19.entraid.v1.MatchOperator\x12\x0e\n\x06values\x18\x03 \x03(\t\"L\n\rUserCondition\x12+\n\x08operator\x18\x01 \x01(\x0e\x32\x19.entraid.v1.MatchOperator\x12\x0e\n\x06values\x18\x02 \x03(\t\"O\n\x10ManagerCondition\x12+\n\x08operator\x18\x01 \x01(\x0e\x32\x19.entraid.v1.MatchOperator\x12\x0e\n\x06values\x18\x02 \x03(\t\"\x9a\x01\n\x15\x45valuateAccessRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12*\n\tcondition\x18\x02 \x01(\x0b\x32\x15.entraid.v1.ConditionH\x00\x12,\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x17.entraid.v1.Consistency\x12\x0f\n\x07\x65xplain\x18\x04 \x01(\x08\x42\x08\n\x06policy\"\xdb\x01\n\x16\x45valuateAccessResponse\x12&\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x14.entraid.v1.Decision\x12#\n\x07reasons\x18\x02 \x03(\x0b\x32\x12.entraid.v1.Reason\x12\x0c\n\x04user\x18\x03 \x01(\t\x12&\n\x08snapshot\x18\x04 \x01(\x0b\x32\x14.entraid.v1.Snapshot\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x05 \x01(\t\x12)\n\x05trace\x18\x06 \x01(\x0b\x32\x1a.entraid.v1.ConditionTrace\"N\n\x06Reason\x12$\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x16.entraid.v1.ReasonCode\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xa7\x02\n\x0e\x43onditionTrace\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x33\n\x07outcome\x18\x02 \x01(\x0e\x32\".entraid.v1.ConditionTrace.Outcome\x12$\n\x04\x63ode\x18\x03 \x01(\x0e\x32\x16.entraid.v1.ReasonCode\x12\x12\n\ngroup_path\x18\x04 \x03(\t\x12,\n\x08\x63hildren\x18\x05 \x03(\x0b\x32\x1a.entraid.v1.ConditionTrace\"i\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_SATISFIED\x10\x01\x12\x19\n\x15OUTCOME_NOT_SATISFIED\x10\x02\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x03\"Q\n\x1a\x42\x61tchEvaluateAccessRequest\x12\x33\n\x08requests\x18\x01 \x03(\x0b\x32!.entraid.v1.EvaluateAccessRequest\"\xd0\x01\n\x1b\x42\x61tchEvaluateAccessResponse\x12?\n\x07results\x18\x01 \x03(\x0b\x32..entraid.v1.BatchEvaluateAccessResponse.Result\x1ap\n\x06Result\x12\x36\n\x08response\x18\x01 \x01(\x0b\x32\".entraid.v1.EvaluateAccessResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome*\xde\x01\n\rMatchOperator\x12\x1e\n\x1aMATCH_OPERATOR_UNSPECIFIED\x10\x00\x12\x15\n\x11MATCH_OPERATOR_IS\x10\x01\x12\x19\n\x15MATCH_OPERATOR_IS_NOT\x10\x02\x12\x1b\n\x17MATCH_OPERATOR_CONTAINS\x10\x03\x12#\n\x1fMATCH_OPERATOR_DOES_NOT_CONTAIN\x10\x04\x12\x1e\n\x1aMATCH_OPERATOR_STARTS_WITH\x10\x05\x12\x19\n\x15MATCH_OPERATOR_IS_SET\x10\x06*K\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x45\x43ISION_ALLOW\x10\x01\x12\x11\n\rDECISION_DENY\x10\x02*\xa0\x04\n\nReasonCode\x12\x1b\n\x17REASON_CODE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aREASON_CODE_USER_NOT_FOUND\x10\x01\x12\x1d\n\x19REASON_CODE_USER_DISABLED\x10\x02\x12\x1c\n\x18REASON_CODE_GROUP_MEMBER\x10\x03\x12 \n\x1cREASON_CODE_NOT_GROUP_MEMBER\x10\x04\x12 \n\x1cREASON_CODE_GROUP_NOT_SYNCED\x10\x05\x12$\n REASON_CODE_GROUP_NAME_AMBIGUOUS\x10\x06\x12!\n\x1dREASON_CODE_ATTRIBUTE_MATCHED\x10\x07\x12%\n!REASON_CODE_ATTRIBUTE_NOT_MATCHED\x10\x08\x12$\n REASON_CODE_ATTRIBUTE_NOT_SYNCED\x10\t\x12\x18\n\x14REASON_CODE_EXCLUDED\x10\n\x12\x1c\n\x18REASON_CODE_USER_MATCHED\x10\x0b\x12 \n\x1cREASON_CODE_USER_NOT_MATCHED\x10\x0c\x12\x1f\n\x1bREASON_CODE_MANAGER_MATCHED\x10\r\x12#\n\x1fREASON_CODE_MANAGER_NOT_MATCHED\x10\x0e\x12\x1e\n\x1aREASON_CODE_USER_AMBIGUOUS\x10\x0f\x32\xda\x01\n\rAccessService\x12\\\n\x0e\x45valuateAccess\x12!.entraid.v1.EvaluateAccessRequest\x1a\".entraid.v1.EvaluateAccessResponse\"\x03\x90\x02\x01\x12k\n\x13\x42\x61tchEvaluateAccess\x12&.entraid.v1.BatchEvaluateAccessRequest\x1a\'.entraid.v1.BatchEvaluateAccessResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65ntraid/v1/access_service.proto\x12\nentraid.v1\x1a\"entraid/v1/directory_service.proto\x1a\x19\x65ntraid/v1/snapshot.proto\x1a\x17google/rpc/status.proto\"\xd9\x02\n\tCondition\x12+\n\x06\x61ll_of\x18\x01 \x01(\x0b\x32\x19.entraid.v1.ConditionListH\x00\x12+\n\x06\x61ny_of\x18\x02 \x01(\x0b\x32\x19.entraid.v1.ConditionListH\x00\x12,\n\x07none_of\x18\x03 \x01(\x0b\x32\x19.entraid.v1.ConditionListH\x00\x12+\n\x05group\x18\x04 \x01(\x0b\x32\x1a.entraid.v1.GroupConditionH\x00\x12\x33\n\tattribute\x18\x05 \x01(\x0b\x32\x1e.entraid.v1.AttributeConditionH\x00\x12)\n\x04user\x18\x06 \x01(\x0b\x32\x19.entraid.v1.UserConditionH\x00\x12/\n\x07manager\x18\x07 \x01(\x0b\x32\x1c.entraid.v1.ManagerConditionH\x00\x42\x06\n\x04kind\":\n\rConditionList\x12)\n\nconditions\x18\x01 \x03(\x0b\x32\x15.entraid.v1.Condition\"b\n\x0eGroupCondition\x12+\n\x08operator\x18\x01 \x01(\x0e\x32\x19.entraid.v1.MatchOperator\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x13\n\x0b\x64irect_only\x18\x03 \x01(\x08\"d\n\x12\x41ttributeCondition\x12\x11\n\tattribute\x18\x01 \x01(\t\x12+\n\x08operator\x18\x02 \x01(\x0e\x32\x19.entraid.v1.MatchOperator\x12\x0e\n\x06values\x18\x03 \x03(\t\"L\n\rUserCondition\x12+\n\x08operator\x18\x01 \x01(\x0e\x32\x19.entraid.v1.MatchOperator\x12\x0e\n\x06values\x18\x02 \x03(\t\"O\n\x10ManagerCondition\x12+\n\x08operator\x18\x01 \x01(\x0e\x32\x19.entraid.v1.MatchOperator\x12\x0e\n\x06values\x18\x02 \x03(\t\"\x9a\x01\n\x15\x45valuateAccessRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12*\n\tcondition\x18\x02 \x01(\x0b\x32\x15.entraid.v1.ConditionH\x00\x12,\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x17.entraid.v1.Consistency\x12\x0f\n\x07\x65xplain\x18\x04 \x01(\x08\x42\x08\n\x06policy\"\xdb\x01\n\x16\x45valuateAccessResponse\x12&\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x14.entraid.v1.Decision\x12#\n\x07reasons\x18\x02 \x03(\x0b\x32\x12.entraid.v1.Reason\x12\x0c\n\x04user\x18\x03 \x01(\t\x12&\n\x08snapshot\x18\x04 \x01(\x0b\x32\x14.entraid.v1.Snapshot\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x05 \x01(\t\x12)\n\x05trace\x18\x06 \x01(\x0b\x32\x1a.entraid.v1.ConditionTrace\"N\n\x06Reason\x12$\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x16.entraid.v1.ReasonCode\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xa7\x02\n\x0e\x43onditionTrace\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x33\n\x07outcome\x18\x02 \x01(\x0e\x32\".entraid.v1.ConditionTrace.Outcome\x12$\n\x04\x63ode\x18\x03 \x01(\x0e\x32\x16.entraid.v1.ReasonCode\x12\x12\n\ngroup_path\x18\x04 \x03(\t\x12,\n\x08\x63hildren\x18\x05 \x03(\x0b\x32\x1a.entraid.v1.ConditionTrace\"i\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_SATISFIED\x10\x01\x12\x19\n\x15OUTCOME_NOT_SATISFIED\x10\x02\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x03\"Q\n\x1a\x42\x61tchEvaluateAccessRequest\x12\x33\n\x08requests\x18\x01 \x03(\x0b\x32!.entraid.v1.EvaluateAccessRequest\"\xd0\x01\n\x1b\x42\x61tchEvaluateAccessResponse\x12?\n\x07results\x18\x01 \x03(\x0b\x32..entraid.v1.BatchEvaluateAccessResponse.Result\x1ap\n\x06Result\x12\x36\n\x08response\x18\x01 \x01(\x0b\x32\".entraid.v1.EvaluateAccessResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"i\n\x1bStreamEvaluateAccessRequest\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12\x32\n\x07request\x18\x02 \x01(\x0b\x32!.entraid.v1.EvaluateAccessRequest\"\x9e\x01\n\x1cStreamEvaluateAccessResponse\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12\x36\n\x08response\x18\x02 \x01(\x0b\x32\".entraid.v1.EvaluateAccessResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\xc8\x01\n\x1aSearchEligibleUsersRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12*\n\tcondition\x18\x02 \x01(\x0b\x32\x15.entraid.v1.ConditionH\x00\x12,\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x17.entraid.v1.Consistency\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0f\n\x07\x65xplain\x18\x06 \x01(\x08\x42\x08\n\x06policy\"\x87\x01\n\x1bSearchEligibleUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.entraid.v1.EligibleUser\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12&\n\x08snapshot\x18\x03 \x01(\x0b\x32\x14.entraid.v1.Snapshot\"~\n\x0c\x45ligibleUser\x12\x1e\n\x04user\x18\x01 \x01(\x0b\x32\x10.entraid.v1.User\x12#\n\x07reasons\x18\x02 \x03(\x0b\x32\x12.entraid.v1.Reason\x12)\n\x05trace\x18\x03 \x01(\x0b\x32\x1a.entraid.v1.ConditionTrace\"`\n\x18ValidateConditionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12*\n\tcondition\x18\x02 \x01(\x0b\x32\x15.entraid.v1.ConditionH\x00\x42\x08\n\x06policy\"o\n\x19ValidateConditionResponse\x12*\n\x06issues\x18\x01 \x03(\x0b\x32\x1a.entraid.v1.ConditionIssue\x12&\n\x08snapshot\x18\x02 \x01(\x0b\x32\x14.entraid.v1.Snapshot\"\xe7\x04\n\x0e\x43onditionIssue\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x35\n\x08severity\x18\x02 \x01(\x0e\x32#.entraid.v1.ConditionIssue.Severity\x12-\n\x04\x63ode\x18\x03 \x01(\x0e\x32\x1f.entraid.v1.ConditionIssue.Code\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x13\n\x0bsuggestions\x18\x05 \x03(\t\"N\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x14\n\x10SEVERITY_WARNING\x10\x01\x12\x12\n\x0eSEVERITY_ERROR\x10\x02\"\xe9\x02\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43ODE_INVALID\x10\x01\x12\x1d\n\x19\x43ODE_ATTRIBUTE_NOT_SYNCED\x10\x02\x12!\n\x1d\x43ODE_ATTRIBUTE_NOT_COMPARABLE\x10\x03\x12\x19\n\x15\x43ODE_GROUP_NOT_SYNCED\x10\x04\x12\x18\n\x14\x43ODE_GROUP_NOT_FOUND\x10\x05\x12\x1d\n\x19\x43ODE_GROUP_NAME_AMBIGUOUS\x10\x06\x12!\n\x1d\x43ODE_GROUP_MEMBERS_UNREADABLE\x10\x07\x12\x17\n\x13\x43ODE_USER_NOT_FOUND\x10\x08\x12\x17\n\x13\x43ODE_USER_AMBIGUOUS\x10\t\x12\x14\n\x10\x43ODE_NEVER_HOLDS\x10\n\x12\x1e\n\x1a\x43ODE_VALUE_MATCHES_NOTHING\x10\x0b\x12\x18\n\x14\x43ODE_NOBODY_ELIGIBLE\x10\x0c*\xde\x01\n\rMatchOperator\x12\x1e\n\x1aMATCH_OPERATOR_UNSPECIFIED\x10\x00\x12\x15\n\x11MATCH_OPERATOR_IS\x10\x01\x12\x19\n\x15MATCH_OPERATOR_IS_NOT\x10\x02\x12\x1b\n\x17MATCH_OPERATOR_CONTAINS\x10\x03\x12#\n\x1fMATCH_OPERATOR_DOES_NOT_CONTAIN\x10\x04\x12\x1e\n\x1aMATCH_OPERATOR_STARTS_WITH\x10\x05\x12\x19\n\x15MATCH_OPERATOR_IS_SET\x10\x06*K\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x45\x43ISION_ALLOW\x10\x01\x12\x11\n\rDECISION_DENY\x10\x02*\xa0\x04\n\nReasonCode\x12\x1b\n\x17REASON_CODE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aREASON_CODE_USER_NOT_FOUND\x10\x01\x12\x1d\n\x19REASON_CODE_USER_DISABLED\x10\x02\x12\x1c\n\x18REASON_CODE_GROUP_MEMBER\x10\x03\x12 \n\x1cREASON_CODE_NOT_GROUP_MEMBER\x10\x04\x12 \n\x1cREASON_CODE_GROUP_NOT_SYNCED\x10\x05\x12$\n REASON_CODE_GROUP_NAME_AMBIGUOUS\x10\x06\x12!\n\x1dREASON_CODE_ATTRIBUTE_MATCHED\x10\x07\x12%\n!REASON_CODE_ATTRIBUTE_NOT_MATCHED\x10\x08\x12$\n REASON_CODE_ATTRIBUTE_NOT_SYNCED\x10\t\x12\x18\n\x14REASON_CODE_EXCLUDED\x10\n\x12\x1c\n\x18REASON_CODE_USER_MATCHED\x10\x0b\x12 \n\x1cREASON_CODE_USER_NOT_MATCHED\x10\x0c\x12\x1f\n\x1bREASON_CODE_MANAGER_MATCHED\x10\r\x12#\n\x1fREASON_CODE_MANAGER_NOT_MATCHED\x10\x0e\x12\x1e\n\x1aREASON_CODE_USER_AMBIGUOUS\x10\x0f\x32\xa2\x04\n\rAccessService\x12\\\n\x0e\x45valuateAccess\x12!.entraid.v1.EvaluateAccessRequest\x1a\".entraid.v1.EvaluateAccessResponse\"\x03\x90\x02\x01\x12k\n\x13\x42\x61tchEvaluateAccess\x12&.entraid.v1.BatchEvaluateAccessRequest\x1a\'.entraid.v1.BatchEvaluateAccessResponse\"\x03\x90\x02\x01\x12r\n\x14StreamEvaluateAccess\x12\'.entraid.v1.StreamEvaluateAccessRequest\x1a(.entraid.v1.StreamEvaluateAccessResponse\"\x03\x90\x02\x01(\x01\x30\x01\x12k\n\x13SearchEligibleUsers\x12&.entraid.v1.SearchEligibleUsersRequest\x1a\'.entraid.v1.SearchEligibleUsersResponse\"\x03\x90\x02\x01\x12\x65\n\x11ValidateCondition\x12$.entraid.v1.ValidateConditionRequest\x1a%.entraid.v1.ValidateConditionResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,40 +38,66 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCESSSERVICE'].methods_by_name['EvaluateAccess']._serialized_options = b'\220\002\001'
   _globals['_ACCESSSERVICE'].methods_by_name['BatchEvaluateAccess']._loaded_options = None
   _globals['_ACCESSSERVICE'].methods_by_name['BatchEvaluateAccess']._serialized_options = b'\220\002\001'
-  _globals['_MATCHOPERATOR']._serialized_start=1920
-  _globals['_MATCHOPERATOR']._serialized_end=2142
-  _globals['_DECISION']._serialized_start=2144
-  _globals['_DECISION']._serialized_end=2219
-  _globals['_REASONCODE']._serialized_start=2222
-  _globals['_REASONCODE']._serialized_end=2766
-  _globals['_CONDITION']._serialized_start=100
-  _globals['_CONDITION']._serialized_end=445
-  _globals['_CONDITIONLIST']._serialized_start=447
-  _globals['_CONDITIONLIST']._serialized_end=505
-  _globals['_GROUPCONDITION']._serialized_start=507
-  _globals['_GROUPCONDITION']._serialized_end=605
-  _globals['_ATTRIBUTECONDITION']._serialized_start=607
-  _globals['_ATTRIBUTECONDITION']._serialized_end=707
-  _globals['_USERCONDITION']._serialized_start=709
-  _globals['_USERCONDITION']._serialized_end=785
-  _globals['_MANAGERCONDITION']._serialized_start=787
-  _globals['_MANAGERCONDITION']._serialized_end=866
-  _globals['_EVALUATEACCESSREQUEST']._serialized_start=869
-  _globals['_EVALUATEACCESSREQUEST']._serialized_end=1023
-  _globals['_EVALUATEACCESSRESPONSE']._serialized_start=1026
-  _globals['_EVALUATEACCESSRESPONSE']._serialized_end=1245
-  _globals['_REASON']._serialized_start=1247
-  _globals['_REASON']._serialized_end=1325
-  _globals['_CONDITIONTRACE']._serialized_start=1328
-  _globals['_CONDITIONTRACE']._serialized_end=1623
-  _globals['_CONDITIONTRACE_OUTCOME']._serialized_start=1518
-  _globals['_CONDITIONTRACE_OUTCOME']._serialized_end=1623
-  _globals['_BATCHEVALUATEACCESSREQUEST']._serialized_start=1625
-  _globals['_BATCHEVALUATEACCESSREQUEST']._serialized_end=1706
-  _globals['_BATCHEVALUATEACCESSRESPONSE']._serialized_start=1709
-  _globals['_BATCHEVALUATEACCESSRESPONSE']._serialized_end=1917
-  _globals['_BATCHEVALUATEACCESSRESPONSE_RESULT']._serialized_start=1805
-  _globals['_BATCHEVALUATEACCESSRESPONSE_RESULT']._serialized_end=1917
-  _globals['_ACCESSSERVICE']._serialized_start=2769
-  _globals['_ACCESSSERVICE']._serialized_end=2987
+  _globals['_ACCESSSERVICE'].methods_by_name['StreamEvaluateAccess']._loaded_options = None
+  _globals['_ACCESSSERVICE'].methods_by_name['StreamEvaluateAccess']._serialized_options = b'\220\002\001'
+  _globals['_ACCESSSERVICE'].methods_by_name['SearchEligibleUsers']._loaded_options = None
+  _globals['_ACCESSSERVICE'].methods_by_name['SearchEligibleUsers']._serialized_options = b'\220\002\001'
+  _globals['_ACCESSSERVICE'].methods_by_name['ValidateCondition']._loaded_options = None
+  _globals['_ACCESSSERVICE'].methods_by_name['ValidateCondition']._serialized_options = b'\220\002\001'
+  _globals['_MATCHOPERATOR']._serialized_start=3522
+  _globals['_MATCHOPERATOR']._serialized_end=3744
+  _globals['_DECISION']._serialized_start=3746
+  _globals['_DECISION']._serialized_end=3821
+  _globals['_REASONCODE']._serialized_start=3824
+  _globals['_REASONCODE']._serialized_end=4368
+  _globals['_CONDITION']._serialized_start=136
+  _globals['_CONDITION']._serialized_end=481
+  _globals['_CONDITIONLIST']._serialized_start=483
+  _globals['_CONDITIONLIST']._serialized_end=541
+  _globals['_GROUPCONDITION']._serialized_start=543
+  _globals['_GROUPCONDITION']._serialized_end=641
+  _globals['_ATTRIBUTECONDITION']._serialized_start=643
+  _globals['_ATTRIBUTECONDITION']._serialized_end=743
+  _globals['_USERCONDITION']._serialized_start=745
+  _globals['_USERCONDITION']._serialized_end=821
+  _globals['_MANAGERCONDITION']._serialized_start=823
+  _globals['_MANAGERCONDITION']._serialized_end=902
+  _globals['_EVALUATEACCESSREQUEST']._serialized_start=905
+  _globals['_EVALUATEACCESSREQUEST']._serialized_end=1059
+  _globals['_EVALUATEACCESSRESPONSE']._serialized_start=1062
+  _globals['_EVALUATEACCESSRESPONSE']._serialized_end=1281
+  _globals['_REASON']._serialized_start=1283
+  _globals['_REASON']._serialized_end=1361
+  _globals['_CONDITIONTRACE']._serialized_start=1364
+  _globals['_CONDITIONTRACE']._serialized_end=1659
+  _globals['_CONDITIONTRACE_OUTCOME']._serialized_start=1554
+  _globals['_CONDITIONTRACE_OUTCOME']._serialized_end=1659
+  _globals['_BATCHEVALUATEACCESSREQUEST']._serialized_start=1661
+  _globals['_BATCHEVALUATEACCESSREQUEST']._serialized_end=1742
+  _globals['_BATCHEVALUATEACCESSRESPONSE']._serialized_start=1745
+  _globals['_BATCHEVALUATEACCESSRESPONSE']._serialized_end=1953
+  _globals['_BATCHEVALUATEACCESSRESPONSE_RESULT']._serialized_start=1841
+  _globals['_BATCHEVALUATEACCESSRESPONSE_RESULT']._serialized_end=1953
+  _globals['_STREAMEVALUATEACCESSREQUEST']._serialized_start=1955
+  _globals['_STREAMEVALUATEACCESSREQUEST']._serialized_end=2060
+  _globals['_STREAMEVALUATEACCESSRESPONSE']._serialized_start=2063
+  _globals['_STREAMEVALUATEACCESSRESPONSE']._serialized_end=2221
+  _globals['_SEARCHELIGIBLEUSERSREQUEST']._serialized_start=2224
+  _globals['_SEARCHELIGIBLEUSERSREQUEST']._serialized_end=2424
+  _globals['_SEARCHELIGIBLEUSERSRESPONSE']._serialized_start=2427
+  _globals['_SEARCHELIGIBLEUSERSRESPONSE']._serialized_end=2562
+  _globals['_ELIGIBLEUSER']._serialized_start=2564
+  _globals['_ELIGIBLEUSER']._serialized_end=2690
+  _globals['_VALIDATECONDITIONREQUEST']._serialized_start=2692
+  _globals['_VALIDATECONDITIONREQUEST']._serialized_end=2788
+  _globals['_VALIDATECONDITIONRESPONSE']._serialized_start=2790
+  _globals['_VALIDATECONDITIONRESPONSE']._serialized_end=2901
+  _globals['_CONDITIONISSUE']._serialized_start=2904
+  _globals['_CONDITIONISSUE']._serialized_end=3519
+  _globals['_CONDITIONISSUE_SEVERITY']._serialized_start=3077
+  _globals['_CONDITIONISSUE_SEVERITY']._serialized_end=3155
+  _globals['_CONDITIONISSUE_CODE']._serialized_start=3158
+  _globals['_CONDITIONISSUE_CODE']._serialized_end=3519
+  _globals['_ACCESSSERVICE']._serialized_start=4371
+  _globals['_ACCESSSERVICE']._serialized_end=4917
 # @@protoc_insertion_point(module_scope)

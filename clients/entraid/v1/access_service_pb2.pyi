@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from entraid.v1 import directory_service_pb2 as _directory_service_pb2
 from entraid.v1 import snapshot_pb2 as _snapshot_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -649,3 +650,385 @@ class BatchEvaluateAccessResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchEvaluateAccessResponse: _TypeAlias = BatchEvaluateAccessResponse  # noqa: Y015
+
+@_typing.final
+class StreamEvaluateAccessRequest(_message.Message):
+    """One message to `StreamEvaluateAccess`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    correlation_id: _builtins.str
+    """A mark of the caller's choice that the answer carries as well: 1 to 128 characters. The server
+    does not look at it, and it need not be unique.
+    """
+    @_builtins.property
+    def request(self) -> Global___EvaluateAccessRequest:
+        """The decision wanted."""
+
+    def __init__(
+        self,
+        *,
+        correlation_id: _builtins.str = ...,
+        request: Global___EvaluateAccessRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["correlation_id", b"correlation_id", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamEvaluateAccessRequest: _TypeAlias = StreamEvaluateAccessRequest  # noqa: Y015
+
+@_typing.final
+class StreamEvaluateAccessResponse(_message.Message):
+    """One answer of `StreamEvaluateAccess`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    RESPONSE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    correlation_id: _builtins.str
+    """The mark of the message that this answers."""
+    @_builtins.property
+    def response(self) -> Global___EvaluateAccessResponse:
+        """A decision was reached."""
+
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """None was, and this is the cause."""
+
+    def __init__(
+        self,
+        *,
+        correlation_id: _builtins.str = ...,
+        response: Global___EvaluateAccessResponse | None = ...,
+        error: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "response", b"response"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["correlation_id", b"correlation_id", "error", b"error", "outcome", b"outcome", "response", b"response"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["response", "error"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___StreamEvaluateAccessResponse: _TypeAlias = StreamEvaluateAccessResponse  # noqa: Y015
+
+@_typing.final
+class SearchEligibleUsersRequest(_message.Message):
+    """What `SearchEligibleUsers` takes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    CONDITION_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Whose users: `connections/{connection}`."""
+    page_size: _builtins.int
+    """An upper limit on the users in a page. 0 stands for 100; whatever exceeds 1000 is cut to 1000."""
+    page_token: _builtins.str
+    """Continues after the page whose `next_page_token` this is. No other argument but `page_size` may
+    differ from that page's.
+    """
+    explain: _builtins.bool
+    """Asks for `trace` with each user."""
+    @_builtins.property
+    def condition(self) -> Global___Condition:
+        """A condition that comes with the request."""
+
+    @_builtins.property
+    def consistency(self) -> _snapshot_pb2.Consistency:
+        """The freshness that the data of each page must have."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        condition: Global___Condition | None = ...,
+        consistency: _snapshot_pb2.Consistency | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        explain: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "consistency", b"consistency", "policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "consistency", b"consistency", "explain", b"explain", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "policy", b"policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_policy: _TypeAlias = _typing.Literal["condition"]  # noqa: Y015
+    _WhichOneofArgType_policy: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_policy) -> _WhichOneofReturnType_policy | None: ...
+
+Global___SearchEligibleUsersRequest: _TypeAlias = SearchEligibleUsersRequest  # noqa: Y015
+
+@_typing.final
+class SearchEligibleUsersResponse(_message.Message):
+    """What `SearchEligibleUsers` answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Fetches the page after this one; empty when there is none."""
+    @_builtins.property
+    def users(self) -> _containers.RepeatedCompositeFieldContainer[Global___EligibleUser]:
+        """The users of this page."""
+
+    @_builtins.property
+    def snapshot(self) -> _snapshot_pb2.Snapshot:
+        """The state of the directory that the whole page was read from."""
+
+    def __init__(
+        self,
+        *,
+        users: _abc.Iterable[Global___EligibleUser] | None = ...,
+        next_page_token: _builtins.str = ...,
+        snapshot: _snapshot_pb2.Snapshot | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["snapshot", b"snapshot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "snapshot", b"snapshot", "users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchEligibleUsersResponse: _TypeAlias = SearchEligibleUsersResponse  # noqa: Y015
+
+@_typing.final
+class EligibleUser(_message.Message):
+    """Somebody who satisfies a condition."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    TRACE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user(self) -> _directory_service_pb2.User:
+        """The user, in the detail of VIEW_BASIC."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
+        """The grounds, as in `EvaluateAccessResponse.reasons`."""
+
+    @_builtins.property
+    def trace(self) -> Global___ConditionTrace:
+        """How each condition came out, if `explain` asked for it."""
+
+    def __init__(
+        self,
+        *,
+        user: _directory_service_pb2.User | None = ...,
+        reasons: _abc.Iterable[Global___Reason] | None = ...,
+        trace: Global___ConditionTrace | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["trace", b"trace", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reasons", b"reasons", "trace", b"trace", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EligibleUser: _TypeAlias = EligibleUser  # noqa: Y015
+
+@_typing.final
+class ValidateConditionRequest(_message.Message):
+    """What `ValidateCondition` takes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    CONDITION_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Against whose directory: `connections/{connection}`."""
+    @_builtins.property
+    def condition(self) -> Global___Condition:
+        """A condition that comes with the request."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        condition: Global___Condition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "parent", b"parent", "policy", b"policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_policy: _TypeAlias = _typing.Literal["condition"]  # noqa: Y015
+    _WhichOneofArgType_policy: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_policy) -> _WhichOneofReturnType_policy | None: ...
+
+Global___ValidateConditionRequest: _TypeAlias = ValidateConditionRequest  # noqa: Y015
+
+@_typing.final
+class ValidateConditionResponse(_message.Message):
+    """What `ValidateCondition` answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISSUES_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def issues(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionIssue]:
+        """What was noticed, in the order of the condition's parts; at most 100. Empty if there is nothing
+        to say against it.
+        """
+
+    @_builtins.property
+    def snapshot(self) -> _snapshot_pb2.Snapshot:
+        """The state of the directory that the condition was held against."""
+
+    def __init__(
+        self,
+        *,
+        issues: _abc.Iterable[Global___ConditionIssue] | None = ...,
+        snapshot: _snapshot_pb2.Snapshot | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["snapshot", b"snapshot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["issues", b"issues", "snapshot", b"snapshot"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateConditionResponse: _TypeAlias = ValidateConditionResponse  # noqa: Y015
+
+@_typing.final
+class ConditionIssue(_message.Message):
+    """Something to look at in a condition."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Severity:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ConditionIssue._Severity.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SEVERITY_UNSPECIFIED: ConditionIssue._Severity.ValueType  # 0
+        """Never sent."""
+        SEVERITY_WARNING: ConditionIssue._Severity.ValueType  # 1
+        """Works, but possibly not as it was meant."""
+        SEVERITY_ERROR: ConditionIssue._Severity.ValueType  # 2
+        """As things are, the part cannot hold of anybody, or what it names cannot be told."""
+
+    class Severity(_Severity, metaclass=_SeverityEnumTypeWrapper):
+        """How grave an issue is."""
+
+    SEVERITY_UNSPECIFIED: ConditionIssue.Severity.ValueType  # 0
+    """Never sent."""
+    SEVERITY_WARNING: ConditionIssue.Severity.ValueType  # 1
+    """Works, but possibly not as it was meant."""
+    SEVERITY_ERROR: ConditionIssue.Severity.ValueType  # 2
+    """As things are, the part cannot hold of anybody, or what it names cannot be told."""
+
+    class _Code:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _CodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ConditionIssue._Code.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CODE_UNSPECIFIED: ConditionIssue._Code.ValueType  # 0
+        """Never sent."""
+        CODE_INVALID: ConditionIssue._Code.ValueType  # 1
+        """The part breaks a rule, and `EvaluateAccess` would refuse it."""
+        CODE_ATTRIBUTE_NOT_SYNCED: ConditionIssue._Code.ValueType  # 2
+        """The attribute is not among those copied."""
+        CODE_ATTRIBUTE_NOT_COMPARABLE: ConditionIssue._Code.ValueType  # 3
+        """The attribute cannot be compared: it consists of others, or it is the manager, who has a
+        condition of its own.
+        """
+        CODE_GROUP_NOT_SYNCED: ConditionIssue._Code.ValueType  # 4
+        """The group lies outside of what is copied."""
+        CODE_GROUP_NOT_FOUND: ConditionIssue._Code.ValueType  # 5
+        """No group has that name or object ID: it was deleted, renamed, or never existed."""
+        CODE_GROUP_NAME_AMBIGUOUS: ConditionIssue._Code.ValueType  # 6
+        """Several groups share the display name."""
+        CODE_GROUP_MEMBERS_UNREADABLE: ConditionIssue._Code.ValueType  # 7
+        """Entra does not show who is in the group, or in a group inside it."""
+        CODE_USER_NOT_FOUND: ConditionIssue._Code.ValueType  # 8
+        """Among the copied users nobody goes by that ID, name or address."""
+        CODE_USER_AMBIGUOUS: ConditionIssue._Code.ValueType  # 9
+        """Several users go by that name or address."""
+        CODE_NEVER_HOLDS: ConditionIssue._Code.ValueType  # 10
+        """Nothing that this part tests can ever come out so that it holds."""
+        CODE_VALUE_MATCHES_NOTHING: ConditionIssue._Code.ValueType  # 11
+        """One of the values matches nothing that there is."""
+        CODE_NOBODY_ELIGIBLE: ConditionIssue._Code.ValueType  # 12
+        """The condition as a whole holds of no user at present."""
+
+    class Code(_Code, metaclass=_CodeEnumTypeWrapper):
+        """What an issue is about. More are added as time goes by."""
+
+    CODE_UNSPECIFIED: ConditionIssue.Code.ValueType  # 0
+    """Never sent."""
+    CODE_INVALID: ConditionIssue.Code.ValueType  # 1
+    """The part breaks a rule, and `EvaluateAccess` would refuse it."""
+    CODE_ATTRIBUTE_NOT_SYNCED: ConditionIssue.Code.ValueType  # 2
+    """The attribute is not among those copied."""
+    CODE_ATTRIBUTE_NOT_COMPARABLE: ConditionIssue.Code.ValueType  # 3
+    """The attribute cannot be compared: it consists of others, or it is the manager, who has a
+    condition of its own.
+    """
+    CODE_GROUP_NOT_SYNCED: ConditionIssue.Code.ValueType  # 4
+    """The group lies outside of what is copied."""
+    CODE_GROUP_NOT_FOUND: ConditionIssue.Code.ValueType  # 5
+    """No group has that name or object ID: it was deleted, renamed, or never existed."""
+    CODE_GROUP_NAME_AMBIGUOUS: ConditionIssue.Code.ValueType  # 6
+    """Several groups share the display name."""
+    CODE_GROUP_MEMBERS_UNREADABLE: ConditionIssue.Code.ValueType  # 7
+    """Entra does not show who is in the group, or in a group inside it."""
+    CODE_USER_NOT_FOUND: ConditionIssue.Code.ValueType  # 8
+    """Among the copied users nobody goes by that ID, name or address."""
+    CODE_USER_AMBIGUOUS: ConditionIssue.Code.ValueType  # 9
+    """Several users go by that name or address."""
+    CODE_NEVER_HOLDS: ConditionIssue.Code.ValueType  # 10
+    """Nothing that this part tests can ever come out so that it holds."""
+    CODE_VALUE_MATCHES_NOTHING: ConditionIssue.Code.ValueType  # 11
+    """One of the values matches nothing that there is."""
+    CODE_NOBODY_ELIGIBLE: ConditionIssue.Code.ValueType  # 12
+    """The condition as a whole holds of no user at present."""
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Where in the request the part stands; written like `Reason.field`, down to the value concerned:
+    `condition.all_of.conditions[1].group.values[0]`.
+    """
+    severity: Global___ConditionIssue.Severity.ValueType
+    """How grave it is."""
+    code: Global___ConditionIssue.Code.ValueType
+    """What it is about, for programs."""
+    message: _builtins.str
+    """What it is about and what to do, for people."""
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What may have been meant, likeliest first: names of attributes, of groups or of values, or
+        object IDs where a name is not enough.
+        """
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        severity: Global___ConditionIssue.Severity.ValueType = ...,
+        code: Global___ConditionIssue.Code.ValueType = ...,
+        message: _builtins.str = ...,
+        suggestions: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "field", b"field", "message", b"message", "severity", b"severity", "suggestions", b"suggestions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConditionIssue: _TypeAlias = ConditionIssue  # noqa: Y015

@@ -45,6 +45,21 @@ class AccessServiceStub:
                 request_serializer=entraid_dot_v1_dot_access__service__pb2.BatchEvaluateAccessRequest.SerializeToString,
                 response_deserializer=entraid_dot_v1_dot_access__service__pb2.BatchEvaluateAccessResponse.FromString,
                 _registered_method=True)
+        self.StreamEvaluateAccess = channel.stream_stream(
+                '/entraid.v1.AccessService/StreamEvaluateAccess',
+                request_serializer=entraid_dot_v1_dot_access__service__pb2.StreamEvaluateAccessRequest.SerializeToString,
+                response_deserializer=entraid_dot_v1_dot_access__service__pb2.StreamEvaluateAccessResponse.FromString,
+                _registered_method=True)
+        self.SearchEligibleUsers = channel.unary_unary(
+                '/entraid.v1.AccessService/SearchEligibleUsers',
+                request_serializer=entraid_dot_v1_dot_access__service__pb2.SearchEligibleUsersRequest.SerializeToString,
+                response_deserializer=entraid_dot_v1_dot_access__service__pb2.SearchEligibleUsersResponse.FromString,
+                _registered_method=True)
+        self.ValidateCondition = channel.unary_unary(
+                '/entraid.v1.AccessService/ValidateCondition',
+                request_serializer=entraid_dot_v1_dot_access__service__pb2.ValidateConditionRequest.SerializeToString,
+                response_deserializer=entraid_dot_v1_dot_access__service__pb2.ValidateConditionResponse.FromString,
+                _registered_method=True)
 
 
 class AccessServiceServicer:
@@ -69,6 +84,37 @@ class AccessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamEvaluateAccess(self, request_iterator, context):
+        """Gives decisions for as long as the caller asks. There is one answer to each message, in the
+        order of the messages; a request that fails is answered with its error and the stream goes on.
+        Each answer is read from the newest snapshot of its moment. The server reads a message once the
+        answer to the one before is on its way, so a caller who stops reading is not read from either.
+        When the server stops, the stream ends in UNAVAILABLE: whatever has no answer may be asked
+        again elsewhere.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchEligibleUsers(self, request, context):
+        """Pages through those users of one connection for whom `EvaluateAccess` would allow, in the order
+        of their object IDs: a preview of an access flow. Each page is read from one snapshot, which it
+        names, and costs a bounded amount of work: it may come short, even empty, and still not be the
+        last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateCondition(self, request, context):
+        """Looks a condition over before it is saved: for groups and attributes that are not there, for
+        names that several groups share, for tests that nothing can pass. A condition that breaks a
+        rule of `EvaluateAccess` is no error here but an issue like others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccessServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -81,6 +127,21 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.BatchEvaluateAccess,
                     request_deserializer=entraid_dot_v1_dot_access__service__pb2.BatchEvaluateAccessRequest.FromString,
                     response_serializer=entraid_dot_v1_dot_access__service__pb2.BatchEvaluateAccessResponse.SerializeToString,
+            ),
+            'StreamEvaluateAccess': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamEvaluateAccess,
+                    request_deserializer=entraid_dot_v1_dot_access__service__pb2.StreamEvaluateAccessRequest.FromString,
+                    response_serializer=entraid_dot_v1_dot_access__service__pb2.StreamEvaluateAccessResponse.SerializeToString,
+            ),
+            'SearchEligibleUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchEligibleUsers,
+                    request_deserializer=entraid_dot_v1_dot_access__service__pb2.SearchEligibleUsersRequest.FromString,
+                    response_serializer=entraid_dot_v1_dot_access__service__pb2.SearchEligibleUsersResponse.SerializeToString,
+            ),
+            'ValidateCondition': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateCondition,
+                    request_deserializer=entraid_dot_v1_dot_access__service__pb2.ValidateConditionRequest.FromString,
+                    response_serializer=entraid_dot_v1_dot_access__service__pb2.ValidateConditionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,6 +199,87 @@ class AccessService:
             '/entraid.v1.AccessService/BatchEvaluateAccess',
             entraid_dot_v1_dot_access__service__pb2.BatchEvaluateAccessRequest.SerializeToString,
             entraid_dot_v1_dot_access__service__pb2.BatchEvaluateAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamEvaluateAccess(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/entraid.v1.AccessService/StreamEvaluateAccess',
+            entraid_dot_v1_dot_access__service__pb2.StreamEvaluateAccessRequest.SerializeToString,
+            entraid_dot_v1_dot_access__service__pb2.StreamEvaluateAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchEligibleUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraid.v1.AccessService/SearchEligibleUsers',
+            entraid_dot_v1_dot_access__service__pb2.SearchEligibleUsersRequest.SerializeToString,
+            entraid_dot_v1_dot_access__service__pb2.SearchEligibleUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateCondition(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraid.v1.AccessService/ValidateCondition',
+            entraid_dot_v1_dot_access__service__pb2.ValidateConditionRequest.SerializeToString,
+            entraid_dot_v1_dot_access__service__pb2.ValidateConditionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,6 +26,25 @@ class AccessServiceStub:
     snapshot. The n-th result belongs to the n-th request, and a request that fails leaves the
     others untouched.
     """
+    StreamEvaluateAccess: _aio.StreamStreamMultiCallable[_access_service_pb2.StreamEvaluateAccessRequest, _access_service_pb2.StreamEvaluateAccessResponse]
+    """Gives decisions for as long as the caller asks. There is one answer to each message, in the
+    order of the messages; a request that fails is answered with its error and the stream goes on.
+    Each answer is read from the newest snapshot of its moment. The server reads a message once the
+    answer to the one before is on its way, so a caller who stops reading is not read from either.
+    When the server stops, the stream ends in UNAVAILABLE: whatever has no answer may be asked
+    again elsewhere.
+    """
+    SearchEligibleUsers: _aio.UnaryUnaryMultiCallable[_access_service_pb2.SearchEligibleUsersRequest, _access_service_pb2.SearchEligibleUsersResponse]
+    """Pages through those users of one connection for whom `EvaluateAccess` would allow, in the order
+    of their object IDs: a preview of an access flow. Each page is read from one snapshot, which it
+    names, and costs a bounded amount of work: it may come short, even empty, and still not be the
+    last.
+    """
+    ValidateCondition: _aio.UnaryUnaryMultiCallable[_access_service_pb2.ValidateConditionRequest, _access_service_pb2.ValidateConditionResponse]
+    """Looks a condition over before it is saved: for groups and attributes that are not there, for
+    names that several groups share, for tests that nothing can pass. A condition that breaks a
+    rule of `EvaluateAccess` is no error here but an issue like others.
+    """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers whether a user meets the conditions of an access flow."""
@@ -50,6 +69,43 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives many decisions in one call. All those on one connection are read from one and the same
         snapshot. The n-th result belongs to the n-th request, and a request that fails leaves the
         others untouched.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamEvaluateAccess(
+        self,
+        request_iterator: _abc.AsyncIterator[_access_service_pb2.StreamEvaluateAccessRequest],
+        context: _aio.ServicerContext[_abc.AsyncIterator[_access_service_pb2.StreamEvaluateAccessRequest], _abc.AsyncIterator[_access_service_pb2.StreamEvaluateAccessResponse]],
+    ) -> _abc.AsyncIterator[_access_service_pb2.StreamEvaluateAccessResponse]:
+        """Gives decisions for as long as the caller asks. There is one answer to each message, in the
+        order of the messages; a request that fails is answered with its error and the stream goes on.
+        Each answer is read from the newest snapshot of its moment. The server reads a message once the
+        answer to the one before is on its way, so a caller who stops reading is not read from either.
+        When the server stops, the stream ends in UNAVAILABLE: whatever has no answer may be asked
+        again elsewhere.
+        """
+
+    @_abc_1.abstractmethod
+    def SearchEligibleUsers(
+        self,
+        request: _access_service_pb2.SearchEligibleUsersRequest,
+        context: _aio.ServicerContext[_access_service_pb2.SearchEligibleUsersRequest, _abc.Awaitable[_access_service_pb2.SearchEligibleUsersResponse]],
+    ) -> _abc.Awaitable[_access_service_pb2.SearchEligibleUsersResponse]:
+        """Pages through those users of one connection for whom `EvaluateAccess` would allow, in the order
+        of their object IDs: a preview of an access flow. Each page is read from one snapshot, which it
+        names, and costs a bounded amount of work: it may come short, even empty, and still not be the
+        last.
+        """
+
+    @_abc_1.abstractmethod
+    def ValidateCondition(
+        self,
+        request: _access_service_pb2.ValidateConditionRequest,
+        context: _aio.ServicerContext[_access_service_pb2.ValidateConditionRequest, _abc.Awaitable[_access_service_pb2.ValidateConditionResponse]],
+    ) -> _abc.Awaitable[_access_service_pb2.ValidateConditionResponse]:
+        """Looks a condition over before it is saved: for groups and attributes that are not there, for
+        names that several groups share, for tests that nothing can pass. A condition that breaks a
+        rule of `EvaluateAccess` is no error here but an issue like others.
         """
 
 def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _aio.Server) -> None: ...

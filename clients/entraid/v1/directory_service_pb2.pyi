@@ -207,9 +207,17 @@ class ListUsersRequest(_message.Message):
     """
     filter: _builtins.str
     """An AIP-160 expression on the fields of `User`, built from `=`, `!=`, `:`, `AND`, `OR`, `NOT`,
-    parentheses, and `*` at the end of a string. Letter case makes no difference. Two functions ask
-    for membership: `member_of("<group object ID>")` at any depth,
-    `direct_member_of("<group object ID>")` at the first. For instance:
+    parentheses, and `*` at the end of a string. Letter case makes no difference in values. As in
+    AIP-160, `OR` binds closer than `AND`: use parentheses where both occur.
+
+    `=` asks for the whole value, or with `*` at its end for the beginning; `!=` is the opposite and
+    also holds where there is no value; `:` asks for a part of the value, and `: *` for any value
+    at all. Of a list, one matching element suffices. Attributes stand under
+    `attributes.`, those of the other fields' names included: `attributes.department`. One that is
+    not synced is an error.
+
+    Two functions ask for membership as far as it was synced: `member_of("<group object ID>")` at
+    any depth, `direct_member_of("<group object ID>")` at the first. For instance:
     `user_type = "Guest" AND NOT member_of("8f14...")`.
     """
     view: Global___View.ValueType
@@ -342,8 +350,10 @@ class ListGroupsRequest(_message.Message):
     that page's.
     """
     filter: _builtins.str
-    """An expression on the fields of `Group` in the language of `ListUsersRequest.filter`. Its
-    functions are `has_member("<user>")` at any depth and `has_direct_member("<user>")`.
+    """An expression on the fields of `Group` in the language of `ListUsersRequest.filter`; `kind` is
+    compared by its name (`KIND_SECURITY`), `member_count` by `=` and `!=`. Its functions are
+    `has_member("<user>")` at any depth and `has_direct_member("<user>")`, with an object ID, a user
+    principal name or a mail address.
     """
     def __init__(
         self,

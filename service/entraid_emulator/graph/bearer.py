@@ -9,7 +9,7 @@ from entraid_emulator.cloud import Cloud
 from entraid_emulator.graph.errors import bad_token, unknown_identity
 from entraid_emulator.graph.permissions import Roles
 from entraid_emulator.login.token_endpoint import graph_audiences
-from entraid_emulator.objects import TenantId
+from entraid_emulator.objects import ClientId, TenantId
 from entraid_emulator.tenant import Tenant
 
 _NOT_WELL_FORMED = (
@@ -29,10 +29,12 @@ class Caller:
     Attributes:
         tenant: the tenant the token was issued for; nothing of any other is served to it.
         roles: the application permissions in the token.
+        client_id: the app.
     """
 
     tenant: Tenant
     roles: Roles
+    client_id: ClientId
 
 
 def caller(cloud: Cloud, authorization: str, *, origin: str) -> Caller:
@@ -61,7 +63,8 @@ def caller(cloud: Cloud, authorization: str, *, origin: str) -> Caller:
     if tenant is None or app is None or tenant.tenant_id not in app.grants:
         raise unknown_identity()
     roles = claims.get("roles")
-    return Caller(tenant, frozenset(map(str, roles)) if isinstance(roles, list) else frozenset())
+    held = frozenset(map(str, roles)) if isinstance(roles, list) else frozenset[str]()
+    return Caller(tenant, held, app.client_id)
 
 
 def _check_times(cloud: Cloud, not_before: object, expires: object) -> None:

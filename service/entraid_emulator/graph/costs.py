@@ -8,10 +8,10 @@ from entraid_emulator.graph.options import QueryOptions
 _SMALL_PAGE = 20
 
 
-def resource_units(base: int, options: QueryOptions) -> int:
+def resource_units(base: int, options: QueryOptions, *, less_for_select: int = 1) -> int:
     """The cost of a read: its base cost, less for `$select` and small pages, more for `$expand`, at least one."""
     cost = base
-    cost -= options.select is not None
+    cost -= less_for_select * (options.select is not None)
     cost += options.expand is not None
     cost -= options.top is not None and options.top < _SMALL_PAGE
     return max(1, cost)

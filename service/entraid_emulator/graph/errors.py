@@ -3,6 +3,7 @@
 https://learn.microsoft.com/graph/errors: `code` is the contract, the message is not; clients must bear other members.
 """
 
+import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -111,6 +112,53 @@ def expired_page_token() -> GraphError:
     )
 
 
+def gone(location: str) -> GraphError:
+    """A delta token is too old; `Location` is where to begin again.
+
+    https://learn.microsoft.com/graph/delta-query-overview#synchronization-reset; the body is not documented.
+    """
+    return GraphError("resyncRequired", "Resync is required.", status=HTTPStatus.GONE, headers={"Location": location})
+
+
+def sync_state_not_found() -> GraphError:
+    """A delta token is too old, as the identity platform's announcement of 2020-07-03 words it."""
+    return GraphError(
+        "syncStateNotFound",
+        "The sync state generation is not found. The delta token is expired and data must be synchronized again.",
+    )
+
+
+def old_delta_link() -> GraphError:
+    """A delta token is too old, as `/users/delta` is seen to answer; the figure is not the documented one."""
+    return unsupported_query("DeltaLink older than 30 days is not supported.")
+
+
+def method_not_allowed() -> GraphError:
+    """The URL is right, the method is not."""
+    return GraphError(
+        "Request_BadRequest",
+        "Specified HTTP method is not allowed for the request target.",
+        status=HTTPStatus.METHOD_NOT_ALLOWED,
+    )
+
+
+def throttled(headers: Mapping[str, str]) -> GraphError:
+    """Too many resource units: https://learn.microsoft.com/graph/throttling#sample-response."""
+    return GraphError(
+        "TooManyRequests",
+        "Please retry again later.",
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        headers=headers,
+    )
+
+
+def result_too_large() -> GraphError:
+    """More groups than a membership action may return."""
+    return GraphError(
+        "Directory_ResultSizeLimitExceeded", "The result set is larger than what the directory can return."
+    )
+
+
 USUAL = {
     HTTPStatus.BAD_REQUEST: ("Request_BadRequest", "Bad request."),
     HTTPStatus.UNAUTHORIZED: ("InvalidAuthenticationToken", "Access token validation failure."),
@@ -124,3 +172,11 @@ USUAL = {
     HTTPStatus.GATEWAY_TIMEOUT: ("GatewayTimeout", "The request timed out."),
 }
 """Code and message that a scripted fault without a body answers with, by status."""
+
+
+def usual_body(status: int, *, at: datetime) -> Mapping[str, Json]:
+    """The body of a refusal that nobody gave a body."""
+    known = HTTPStatus(status) if status in {one.value for one in HTTPStatus} else HTTPStatus.INTERNAL_SERVER_ERROR
+    code, message = USUAL.get(known, ("UnknownError", ""))
+    own = str(uuid.uuid4())
+    return error_body(code, message, at=at, request_id=own, client_request_id=own)

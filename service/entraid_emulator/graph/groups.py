@@ -2,7 +2,7 @@
 
 from entraid_emulator.graph.call import Answer, Call
 from entraid_emulator.graph.errors import bad_request, denied, not_emulated, not_found, unsupported_query
-from entraid_emulator.graph.lists import count_matching, list_body, matching, members, page_of
+from entraid_emulator.graph.lists import count_matching, list_body, matching, members, page_of, rest_body
 from entraid_emulator.graph.permissions import READ_HIDDEN_MEMBERS, allows
 from entraid_emulator.graph.schema import EntityType
 from entraid_emulator.graph.shape import (
@@ -17,8 +17,6 @@ from entraid_emulator.graph.shape import (
 )
 from entraid_emulator.objects import GraphObject, Json, ObjectId, object_id, text
 
-_MEMBERS_COST = 3
-
 
 def list_groups(call: Call) -> Answer:
     """`GET /groups`."""
@@ -27,10 +25,13 @@ def list_groups(call: Call) -> Answer:
     check_properties(options, entity, roles, over_collection=True)
     check_expand(options.expand, entity)
     shelf = call.directory.groups
+    context = f"groups{context_list(options)}"
+    if (rest := rest_body(call, context)) is not None:
+        return Answer(rest)
     taken, following = page_of(matching(call, shelf, entity, start=call.start()), call.page_size)
     value = [printed(group, entity, options, roles) for group in taken]
     count = count_matching(call, shelf, entity) if options.is_advanced else None
-    return Answer(list_body(call, f"groups{context_list(options)}", value, following=following, count=count))
+    return Answer(list_body(call, context, value, following=following, count=count))
 
 
 def count_groups(call: Call) -> Answer:
@@ -53,7 +54,9 @@ def list_members(call: Call) -> Answer:
     """`GET /groups/{id}/members`: direct members of every type, each with its `@odata.type`."""
     check_member_select(call.options, call.directory)
     _check_options(call)
-    group = _visible_group(call)
+    group = visible_group(call)
+    if (rest := rest_body(call, f"directoryObjects{context_list(call.options)}")) is not None:
+        return Answer(rest)
     start = call.start()
     if group is None:
         return _members_answer(call, "directoryObjects", [], following=None, count=0)
@@ -79,7 +82,7 @@ def _cast_members(call: Call, entity: EntityType, context: str) -> Answer:
     _check_options(call)
     if not call.options.is_advanced:
         raise unsupported_query("The specified filter to the reference property query is currently not supported.")
-    group = _visible_group(call)
+    group = visible_group(call)
     start = call.start()
     if group is None:
         return _members_answer(call, context, [], following=None, count=0)
@@ -98,7 +101,7 @@ def _members_answer(
     call: Call, context: str, value: list[dict[str, Json]], *, following: int | None, count: int | None
 ) -> Answer:
     body = list_body(call, f"{context}{context_list(call.options)}", value, following=following, count=count)
-    return Answer(body, base_cost=_MEMBERS_COST)
+    return Answer(body)
 
 
 def _check_options(call: Call) -> None:
@@ -116,7 +119,7 @@ def _group(call: Call) -> GraphObject:
     return group
 
 
-def _visible_group(call: Call) -> ObjectId | None:
+def visible_group(call: Call) -> ObjectId | None:
     """The group's id; None when its members are to look like none.
 
     A hidden membership needs Member.Read.Hidden. What Graph answers without it is not published, so it is a choice of

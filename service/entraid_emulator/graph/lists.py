@@ -1,4 +1,4 @@
-"""Cutting lists into pages: users and groups, filtered or not, and members. No page is empty while it has a next one.
+"""Cutting lists into pages: users and groups, filtered or not, and members. No page is empty while it has a next one, unless that is asked for.
 
 msgraph-core's page iterator stops at an empty page even if that has a nextLink, so the emulator looks one object ahead.
 """
@@ -65,6 +65,14 @@ def list_body(
         body["@odata.nextLink"] = call.next_link(following)
     body["value"] = list(value)
     return body
+
+
+def rest_body(call: Call, context: str) -> dict[str, Json] | None:
+    """The document of an empty page that stands before the real one, where the behaviour asks for such pages."""
+    link = call.rest_link()
+    if link is None:
+        return None
+    return {"@odata.context": call.context(context), "@odata.nextLink": link, "value": []}
 
 
 def _by_key(shelf: Shelf, tree: Tree) -> list[GraphObject] | None:

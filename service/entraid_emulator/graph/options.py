@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from entraid_emulator.graph.errors import GraphError, bad_request, malformed_query, not_emulated, unsupported_query
 from entraid_emulator.graph.schema import EntityType
 
+Pairs = tuple[tuple[str, str], ...]
+"""A query, decoded, in the order received."""
+
 _MAX_PAGE = 999
 _KNOWN = frozenset(
     {"$select", "$top", "$skiptoken", "$expand", "$filter", "$count", "$search", "$orderby", "$skip", "$format"}
@@ -53,7 +56,7 @@ class QueryOptions:
     filter: str | None = None
     count: bool = False
     is_eventual: bool = False
-    pairs: tuple[tuple[str, str], ...] = ()
+    pairs: Pairs = ()
 
     @property
     def is_advanced(self) -> bool:
@@ -75,7 +78,7 @@ def parse(pairs: Iterable[tuple[str, str]], consistency: str) -> QueryOptions:
     is_eventual = consistency.lower() == "eventual"
     _refuse_unsupported(given, is_eventual=is_eventual)
     return QueryOptions(
-        select=_names(given.get("$select")),
+        select=parse_select(given.get("$select")),
         top=_page_size(given.get("$top")),
         skiptoken=given.get("$skiptoken"),
         expand=_expand(given.get("$expand")),
@@ -84,6 +87,11 @@ def parse(pairs: Iterable[tuple[str, str]], consistency: str) -> QueryOptions:
         is_eventual=is_eventual,
         pairs=tuple((name, value) for name, value in given.items() if name != "$skiptoken"),
     )
+
+
+def parse_nothing(pairs: Iterable[tuple[str, str]], consistency: str) -> QueryOptions:  # noqa: ARG001 - as `parse`
+    """The options of a read that has a grammar of its own, as delta has."""
+    return QueryOptions()
 
 
 def check_select(select: Iterable[str], entity: EntityType) -> None:
@@ -123,7 +131,8 @@ def _refuse_unsupported(given: dict[str, str], *, is_eventual: bool) -> None:
             raise not_emulated(f"`{name}`")
 
 
-def _names(select: str | None) -> tuple[str, ...] | None:
+def parse_select(select: str | None) -> tuple[str, ...] | None:
+    """The names of a `$select`; None where nothing is selected."""
     if select is None or not select.strip():
         return None
     return tuple(dict.fromkeys(name.strip() for name in select.split(",") if name.strip()))
@@ -165,4 +174,4 @@ def _expand(expand: str | None) -> Expand | None:
     option, _, value = nested.partition("=")
     if option.strip() != "$select" or ";" in value:
         raise not_emulated(f"`{nested}` within `$expand`")
-    return Expand(match["name"], _names(value))
+    return Expand(match["name"], parse_select(value))

@@ -9,6 +9,7 @@ Roles = frozenset[str]
 
 _DIRECTORY = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
 READ_USERS = _DIRECTORY | {"User.Read.All", "User.ReadWrite.All", "User.ReadBasic.All", "User.ReadWrite.CrossCloud"}
+TRACK_USERS = _DIRECTORY | {"User.Read.All", "User.ReadWrite.All"}
 READ_MANAGER = _DIRECTORY | {"User.Read.All", "User.ReadWrite.All"}
 READ_GROUPS = _DIRECTORY | {
     "Group.Read.All",
@@ -28,6 +29,20 @@ READ_MEMBERS = frozenset(
         "GroupMember.ReadWrite.All",
     }
 )
+_BASIC_MEMBERS = frozenset({"Group.ReadBasic.All", "GroupMember.ReadBasic.All"})
+READ_MEMBER_OF = _DIRECTORY | _BASIC_MEMBERS
+READ_TRANSITIVE_MEMBER_OF = READ_MEMBER_OF | {"Group.Read.All", "GroupMember.Read.All", "User.Read.All"}
+READ_GROUP_MEMBER_OF = READ_MEMBER_OF | {"Group.Read.All", "GroupMember.Read.All"}
+READ_GROUP_TRANSITIVE_MEMBER_OF = READ_MEMBER_OF
+CHECK_MEMBERSHIP = READ_TRANSITIVE_MEMBER_OF | {
+    "Application.Read.All",
+    "Application.ReadWrite.All",
+    "Device.Read.All",
+    "Device.ReadWrite.All",
+    "Group.ReadWrite.All",
+    "User.ReadWrite.All",
+}
+READ_DIRECTORY = frozenset({"Directory.Read.All"})
 READ_ORGANIZATION = _DIRECTORY | {"Organization.Read.All", "Organization.ReadWrite.All", "User.Read.All"}
 READ_HIDDEN_MEMBERS = frozenset({"Member.Read.Hidden"})
 

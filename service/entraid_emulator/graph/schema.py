@@ -27,6 +27,11 @@ _EXACT = frozenset({"eq", "ne", "in"})
 _LIST = frozenset({"eq", "startswith"})  # through a lambda: `proxyAddresses/any(x:x eq '...')`
 
 
+def is_extension(name: str) -> bool:
+    """Whether a property is a directory extension attribute."""
+    return _EXTENSION.fullmatch(name) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityType:
     """One type of directory object.
@@ -61,11 +66,11 @@ class EntityType:
 
     def is_printed_only_if_set(self, name: str) -> bool:
         """Whether the property is left out where it is not set."""
-        return name in self.only_if_set or _EXTENSION.fullmatch(name) is not None
+        return name in self.only_if_set or is_extension(name)
 
     def knows(self, name: str) -> bool:
         """Whether the type has the property."""
-        return name in self.on_request or name in self.defaults or _EXTENSION.fullmatch(name) is not None
+        return name in self.on_request or name in self.defaults or is_extension(name)
 
     def value(self, thing: GraphObject, name: str) -> Json:
         """A property as Graph prints it: an unset one is null, a collection empty, all 15 attributes are listed."""

@@ -2,7 +2,7 @@
 
 from entraid_emulator.graph.call import Answer, Call
 from entraid_emulator.graph.errors import bad_request, not_found
-from entraid_emulator.graph.lists import count_matching, list_body, matching, page_of
+from entraid_emulator.graph.lists import count_matching, list_body, matching, page_of, rest_body
 from entraid_emulator.graph.schema import USER
 from entraid_emulator.graph.shape import (
     check_expand,
@@ -16,8 +16,6 @@ from entraid_emulator.graph.shape import (
 )
 from entraid_emulator.objects import ODATA_TYPE, USER_TYPE, GraphObject
 
-_LIST_COST = 2
-
 
 def list_users(call: Call) -> Answer:
     """`GET /users`."""
@@ -27,6 +25,9 @@ def list_users(call: Call) -> Answer:
     check_expand(options.expand, entity)
     check_not_advanced(options)
     shelf = call.directory.users
+    context = f"users{context_list(options)}"
+    if (rest := rest_body(call, context)) is not None:
+        return Answer(rest)
     taken, following = page_of(matching(call, shelf, entity, start=call.start()), call.page_size)
     value = []
     for user in taken:
@@ -34,16 +35,14 @@ def list_users(call: Call) -> Answer:
         with_manager(shown, user, options.expand, call.directory)
         value.append(shown)
     count = count_matching(call, shelf, entity) if options.is_advanced else None
-    return Answer(
-        list_body(call, f"users{context_list(options)}", value, following=following, count=count), base_cost=_LIST_COST
-    )
+    return Answer(list_body(call, context, value, following=following, count=count))
 
 
 def count_users(call: Call) -> Answer:
     """`GET /users/$count`, as text."""
     if not call.options.is_eventual:
         raise bad_request("$count is not currently supported.")
-    return Answer(count_matching(call, call.directory.users, user_type(call.directory)), base_cost=_LIST_COST)
+    return Answer(count_matching(call, call.directory.users, user_type(call.directory)))
 
 
 def read_user(call: Call) -> Answer:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 
 from entraid_emulator.login.codes import CODES, Code
 from entraid_emulator.objects import Json
@@ -23,7 +22,7 @@ class LoginError(Exception):
         super().__init__(f"AADSTS{code}: {told.text}")
         self.code = code
         self.error = told.error
-        self.status: HTTPStatus = told.status
+        self.status = told.status
         self.on_page = told.on_page
 
 

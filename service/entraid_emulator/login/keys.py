@@ -84,7 +84,7 @@ class SigningKeys:
         if signer == "emulator":
             return self._published[-1].sign(claims)
         if signer == "nobody":
-            return jwt.encode(dict(claims), None, algorithm="none", headers={"kid": self.key_id})
+            return jwt.encode(dict(claims), "", algorithm="none", headers={"kid": self.key_id})
         self._stranger = self._stranger or SigningKey()
         return self._stranger.sign(claims, key_id=self.key_id if signer == "stranger" else None)
 

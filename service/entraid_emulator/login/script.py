@@ -117,7 +117,9 @@ class LoginScript:
             for refusal, used in self._refusals:
                 if refusal.at not in {None, at} or refusal.client_id not in {None, client_id}:
                     continue
-                if refusal.tenant_id not in {None, tenant_id} or (refusal.times is not None and used[0] >= refusal.times):
+                if refusal.tenant_id not in {None, tenant_id} or (
+                    refusal.times is not None and used[0] >= refusal.times
+                ):
                     continue
                 used[0] += 1
                 raise refusal.made(client_id=client_id, name=name, tenant=tenant, tenant_id=tenant_id or "")

@@ -177,7 +177,7 @@ def _tokens(
 def _person(cloud: Cloud, sign_in: SignIn) -> tuple[Tenant, GraphObject]:
     """The tenant and the user, if they are still there and he may sign in."""
     tenant = cloud.tenant(sign_in.tenant_id)
-    user = tenant and tenant.directory.users.get(sign_in.user_id)
+    user = None if tenant is None else tenant.directory.users.get(sign_in.user_id)
     if tenant is None or user is None:
         raise refused(50034, user=sign_in.user_id, tenant=sign_in.tenant_id)
     if user.get("accountEnabled") is False:

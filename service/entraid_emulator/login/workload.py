@@ -1,4 +1,4 @@
-"""An issuer of workload tokens, as a Kubernetes cluster or a build system is one. Apps may trust it instead of a secret.
+"""An issuer of workload tokens, as a Kubernetes cluster is one. Apps may trust it instead of having a secret.
 
 It lives on the emulator's own origin under `/workload` and publishes its keys there. Entra looks keys up at whatever
 issuer an app trusts; the emulator leaves its machine for nothing, so this issuer is the only one it can check.

@@ -3,7 +3,8 @@
 Equal `users`, `groups` and `seed` give the equal tenant. Shape: group 0 holds every user; the other groups are dealt
 out in up to nine rounds, each of which puts every user into exactly one group, so that everybody has about ten
 memberships and group sizes run from none to twice the mean. Group 10 n is nested in group n, several levels deep.
-Person n reports to person n // 8; person 0 is the administrator. What is changed later lies on top, in `shelf` and `directory`.
+Person n reports to person n // 8; person 0 is the administrator. What is changed later lies on top, in `shelf` and
+`directory`.
 """
 
 import math

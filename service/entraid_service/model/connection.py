@@ -37,7 +37,12 @@ class FederatedIdentity:
     """Proves an app by the federated token that the server is configured with; nothing secret is kept."""
 
 
-Credential: TypeAlias = ClientSecret | Certificate | FederatedIdentity
+@dataclass(frozen=True, slots=True)
+class ServiceApp:
+    """The app is the service's own, proved by what the settings give for it; nothing is kept with the connection."""
+
+
+Credential: TypeAlias = ClientSecret | Certificate | FederatedIdentity | ServiceApp
 
 
 @dataclass(frozen=True, slots=True)

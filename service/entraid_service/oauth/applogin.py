@@ -1,4 +1,4 @@
-"""One app in one tenant, logged in through MSAL; the only importer of msal. Blocking: threads only.
+"""One app in one tenant, logged in through MSAL. Blocking: threads only.
 
 Order: build MSAL's app (which reads the tenant's OpenID configuration), ask it for a token, translate what it raises,
 check what comes back. When to ask is decided in `tokens`.
@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-import msal
-from msal.exceptions import MsalServiceError
-
 from entraid_service.errors import CredentialsRejected, EntraidError, EntraUnavailable
 from entraid_service.model.ids import is_guid
 from entraid_service.model.secret import Secret
 from entraid_service.oauth.claims import read_claims
 from entraid_service.oauth.credentials import MsalCredential
 from entraid_service.oauth.diagnose import diagnose, unreachable
+from entraid_service.oauth.msalapp import HTTP_EXCEPTIONS, MSAL_FAILURES, MsalApp, build_app
 from entraid_service.oauth.tenants import authority_of
 from entraid_service.oauth.wire import LOGIN_FAILURES, LoginAnswer, LoginHttp, RefusedDocument
 from entraid_service.ports import AccessToken
@@ -28,31 +26,7 @@ from entraid_service.ports import AccessToken
 _DEFAULT_LIFETIME = 3599
 """Seconds, where the answer does not tell; MSAL assumes the same."""
 
-_MSAL_FAILURES = (
-    *LOGIN_FAILURES,
-    MsalServiceError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    OSError,
-)
-"""What MSAL raises when an answer is an error, no JSON or incomplete, or when a credential's file is unreadable."""
-
 _BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
-
-
-class MsalApp(Protocol):
-    """What is used of MSAL's ConfidentialClientApplication."""
-
-    def acquire_token_for_client(
-        self, scopes: list[str], *, claims_challenge: str | None, http_exceptions: tuple[type[Exception], ...]
-    ) -> Mapping[str, object] | None:
-        """A token answer or an error answer."""
-
-    def remove_tokens_for_client(self) -> None:
-        """Empties the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +53,41 @@ class LoginSite:
         return unreachable(error, host=self.host, through_proxy=bool(self.proxy))
 
 
+class Login(Protocol):
+    """Something that gets tokens by asking. Blocking; used by one thread at a time."""
+
+    @property
+    def site(self) -> LoginSite:
+        """Where it asks."""
+
+    def ask(self, *, claims_challenge: str = "", forget: bool = False) -> AccessToken:
+        """A token; `forget` empties the cache before.
+
+        Raises:
+            CredentialsRejected: Entra refused, or issued a token of another tenant.
+            EntraUnavailable: There was no proper answer.
+        """
+
+
 def refusal(answer: LoginAnswer, *, site: LoginSite, secret: Secret) -> EntraidError:
     """The error that an answer other than a token or a document means; the secret is not repeated in it."""
-    body = _without(secret, answer.json() or {})
+    body = without(secret, answer.json() or {})
     is_busy = answer.status_code in _BUSY or answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
     if "error" in body or is_busy:
         return diagnose(body, status=answer.status_code, retry_after=answer.retry_after)
     return site.unreachable(ValueError(f"status {answer.status_code}"))
+
+
+def failure(error: Exception, last: LoginAnswer | None, *, site: LoginSite, secret: Secret) -> EntraidError:
+    """The error that one of `MSAL_FAILURES` means, after the answer that came last; the secret is not repeated in it."""
+    if isinstance(error, OSError) and not isinstance(error, LOGIN_FAILURES):
+        return CredentialsRejected(
+            f"a file that proves the app cannot be read (`{error.filename}`): check that it is there and readable"
+        )
+    if isinstance(error, RefusedDocument):
+        return refusal(error.answer, site=site, secret=secret)
+    is_answer = not isinstance(error, LOGIN_FAILURES) and last is not None and last.status_code != HTTPStatus.OK
+    return refusal(last, site=site, secret=secret) if is_answer and last else site.unreachable(error)
 
 
 @dataclass(slots=True)
@@ -115,60 +117,48 @@ class AppLogin:
             answer = self._app.acquire_token_for_client(
                 [self.site.scope],
                 claims_challenge=claims_challenge or None,
-                # Without these a 503 during an early refresh fails although the token in the cache is still good.
-                http_exceptions=(*LOGIN_FAILURES, MsalServiceError),
+                http_exceptions=HTTP_EXCEPTIONS,
             )
-        except _MSAL_FAILURES as error:
-            raise self._failure(error, http.last) from error
+        except MSAL_FAILURES as error:
+            raise failure(error, http.last, site=self.site, secret=self.secret) from error
         finally:
             http.close()
         return self._checked(answer or {}, http)
 
     def _build(self, http: LoginHttp) -> MsalApp:
-        # Asks for the tenant's OpenID configuration. The region is off, since MSAL_FORCE_REGION would change the host.
-        app: MsalApp = msal.ConfidentialClientApplication(
-            self.client_id,
-            client_credential=self.credential,
-            authority=authority_of(self.site.url, self.tenant),
-            http_client=http,
-            instance_discovery=False,
-            azure_region=False,
-            client_capabilities=["CP1"],
+        return build_app(
+            self.client_id, self.credential, authority=authority_of(self.site.url, self.tenant), http=http
         )
-        return app
-
-    def _failure(self, error: Exception, last: LoginAnswer | None) -> EntraidError:
-        if isinstance(error, OSError) and not isinstance(error, LOGIN_FAILURES):
-            return CredentialsRejected(
-                f"a file that proves the app cannot be read (`{error.filename}`): check that it is there and readable"
-            )
-        if isinstance(error, RefusedDocument):
-            return refusal(error.answer, site=self.site, secret=self.secret)
-        is_answer = not isinstance(error, LOGIN_FAILURES) and last is not None and last.status_code != HTTPStatus.OK
-        return refusal(last, site=self.site, secret=self.secret) if is_answer and last else self.site.unreachable(error)
 
     def _checked(self, answer: Mapping[str, object], http: LoginHttp) -> AccessToken:
         secret = answer.get("access_token")
         if not isinstance(secret, str) or not secret:
             last = http.last
             raise diagnose(
-                _without(self.secret, answer),
+                without(self.secret, answer),
                 status=last.status_code if last else HTTPStatus.BAD_REQUEST,
                 retry_after=last.retry_after if last else None,
             )
         http.last = None
-        claims = read_claims(secret)
-        if is_guid(self.tenant) and claims.tenant_id not in (None, self.tenant.lower()):
+        token = token_of(secret, answer)
+        if is_guid(self.tenant) and token.tenant_id not in (None, self.tenant.lower()):
             self._app = None
             raise CredentialsRejected(
-                f"Entra answered with a token of tenant `{claims.tenant_id}`, not of `{self.tenant}`: it is not used; "
+                f"Entra answered with a token of tenant `{token.tenant_id}`, not of `{self.tenant}`: it is not used; "
                 "check the tenant ID and the authority URL"
             )
-        lifetime = timedelta(seconds=_seconds(answer.get("expires_in")))
-        return AccessToken(Secret(secret), datetime.now(UTC) + lifetime, tenant_id=claims.tenant_id, roles=claims.roles)
+        return token
 
 
-def _without(secret: Secret, answer: Mapping[str, object]) -> dict[str, object]:
+def token_of(secret: str, answer: Mapping[str, object]) -> AccessToken:
+    """The token of a token answer, with what it tells about itself."""
+    claims = read_claims(secret)
+    lifetime = timedelta(seconds=_seconds(answer.get("expires_in")))
+    return AccessToken(Secret(secret), datetime.now(UTC) + lifetime, tenant_id=claims.tenant_id, roles=claims.roles)
+
+
+def without(secret: Secret, answer: Mapping[str, object]) -> dict[str, object]:
+    """An answer in which the secret, should Entra repeat it, does not stand."""
     if not secret:
         return dict(answer)
     text = secret.reveal()

@@ -15,7 +15,7 @@ from entraid_service.errors import CredentialsRejected, EntraidError
 from entraid_service.model.connection import ClientSecret, Credential
 from entraid_service.model.ids import TenantId, is_guid
 from entraid_service.model.secret import Secret
-from entraid_service.oauth.applogin import AppLogin, LoginSite, refusal
+from entraid_service.oauth.applogin import AppLogin, Login, LoginSite, refusal
 from entraid_service.oauth.credentials import msal_credential
 from entraid_service.oauth.tenants import configuration_url, is_domain, tenant_in
 from entraid_service.oauth.threads import LoginThreads
@@ -111,7 +111,7 @@ class MsalAuthority:
 class MsalTokens:
     """Implements `ports.TokenSource` for one app in one tenant."""
 
-    def __init__(self, app: AppLogin, *, threads: LoginThreads) -> None:
+    def __init__(self, app: Login, *, threads: LoginThreads) -> None:
         self._app = app
         self._threads = threads
         self._lock = asyncio.Lock()

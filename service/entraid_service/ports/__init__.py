@@ -6,6 +6,7 @@ and no others but bugs. Cancelling a call leaves the other side whole: a write i
 """
 
 from entraid_service.ports.clock import Clock
+from entraid_service.ports.consent import ConsentStore, SealedValue, SealedValues, SignIn, SignInAuthority
 from entraid_service.ports.decisions import DirectoryView, DirectoryViews, UserRecord
 from entraid_service.ports.entra import (
     AccessProbe,
@@ -41,6 +42,7 @@ __all__ = [
     "ChangeSource",
     "Clock",
     "ConnectionStore",
+    "ConsentStore",
     "DirectoryLists",
     "DirectorySource",
     "DirectoryStore",
@@ -54,7 +56,11 @@ __all__ = [
     "RequestCount",
     "RunStore",
     "SealedCredential",
+    "SealedValue",
+    "SealedValues",
     "SecretBox",
+    "SignIn",
+    "SignInAuthority",
     "Skipped",
     "Staging",
     "TenantSource",

@@ -21,7 +21,7 @@ T = TypeVar("T")
 class SealedCredential:
     """A credential as it is kept.
 
-    `kind` is `client_secret`, `certificate` or `federated`; `sealed` is empty for the last.
+    `kind` is `client_secret`, `certificate`, `federated` or `service_app`; `sealed` is empty for the last two.
     """
 
     kind: str

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from entraid_service.store.connections import SqliteConnections
+from entraid_service.store.consents import SqliteConsents
 from entraid_service.store.database import Database
 from entraid_service.store.directory import SqliteDirectory
 from entraid_service.store.lists import SqliteLists
@@ -22,6 +23,7 @@ class SqliteStore:
     """The ports of `ports.store` and `ports.decisions` on one database file."""
 
     connections: SqliteConnections
+    consents: SqliteConsents
     directory: SqliteDirectory
     lists: SqliteLists
     runs: SqliteRuns
@@ -45,6 +47,7 @@ class SqliteStore:
             try:
                 yield cls(
                     connections=SqliteConnections(database, sweep=directory.clean_up),
+                    consents=SqliteConsents(database),
                     directory=directory,
                     lists=SqliteLists(database),
                     runs=SqliteRuns(database),

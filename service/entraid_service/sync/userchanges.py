@@ -1,0 +1,123 @@
+"""What a folded round means for users, over what is served.
+
+A user whom the feed tells and whom we do not serve is new, or was deleted and restored, or (with Groups to Sync) is
+none of ours. The memberships of a restored one come back without a word
+(https://learn.microsoft.com/graph/delta-query-groups), so Graph is asked for his groups; his edges are then those of
+the answer and no others.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from entraid_service.model.changes import UserChange
+from entraid_service.model.directory import MemberKind, Membership, User
+from entraid_service.model.ids import GroupId, UserId
+from entraid_service.model.snapshot import SnapshotVersion
+from entraid_service.ports import DirectoryStore, TenantSource
+from entraid_service.sync.feeds import FullReadNeeded
+from entraid_service.sync.fold import UserFold, patched
+from entraid_service.sync.memberfacts import MemberFacts
+from entraid_service.sync.parallel import answers
+
+_NEW_FOR = timedelta(days=1)
+"""Who was made no longer than this before the last sync is new, not restored."""
+
+_MOST_ASKED_ABOUT = 1_000
+"""Users whose groups are asked for one by one; where there are more, a full read costs less."""
+
+
+@dataclass(slots=True)
+class UserOutcome:
+    """Users to put and to remove; `asked` holds the direct groups of those that Graph was asked about."""
+
+    put: dict[UserId, User] = field(default_factory=dict)
+    removed: set[UserId] = field(default_factory=set)
+    asked: dict[UserId, list[GroupId]] = field(default_factory=dict)
+
+    def edges(self) -> list[Membership]:
+        """The edges of those who were asked about."""
+        return [
+            Membership(group_id, user_id, MemberKind.USER) for user_id, ids in self.asked.items() for group_id in ids
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class UserQuestions:
+    """What is asked to tell new users from restored ones, and those of a synced group from others."""
+
+    base: SnapshotVersion
+    selected: tuple[str, ...]
+    source: TenantSource
+    facts: MemberFacts
+    store: DirectoryStore
+
+    async def outcome(
+        self, told: UserFold, *, added: Collection[UserId], synced: frozenset[GroupId] | None
+    ) -> UserOutcome:
+        """Turns what was told of users into changes.
+
+        Args:
+            told: The folded feed.
+            added: Users who came into a group.
+            synced: The groups that make a user one of ours; None where everybody is.
+
+        Raises:
+            FullReadNeeded: Too many users would have to be asked about.
+            EntraidError: As `TenantSource`.
+        """
+        found = UserOutcome(removed=told.removed - told.changed.keys())
+        looked_up = {*told.changed, *(added if synced is not None else ())}
+        served = {user.id: user for user in await self.store.users(self.base, sorted(looked_up))}
+        strangers: list[UserChange] = []
+        for user_id, change in told.changed.items():
+            former = None if user_id in told.removed else served.get(user_id)
+            if former is None:
+                strangers.append(change)
+            elif (user := patched(former, change)) != former:
+                found.put[user_id] = user
+        await self._ask_about(strangers, found, told=told, synced=synced)
+        newcomers = set(added) - served.keys() | found.asked.keys()
+        ours = {change.id for change in strangers} if synced is None else newcomers
+        found.put.update(await self._whole(ours - found.removed, told))
+        return found
+
+    async def _ask_about(
+        self, strangers: list[UserChange], found: UserOutcome, *, told: UserFold, synced: frozenset[GroupId] | None
+    ) -> None:
+        """Notes the direct groups of strangers who may have been restored; of others' groups only if they have any."""
+        doubtful = [change.id for change in strangers if change.id in told.removed or self._may_be_restored(change)]
+        if len(doubtful) > _MOST_ASKED_ABOUT:
+            raise FullReadNeeded(f"{len(doubtful)} users may have been restored")
+
+        async def ask(user_id: UserId) -> list[GroupId]:
+            return await self.facts.direct_groups(user_id, among=synced)
+
+        groups = await answers(ask, doubtful)
+        found.asked.update((user_id, ids) for user_id, ids in groups.items() if ids or synced is None)
+
+    def _may_be_restored(self, change: UserChange) -> bool:
+        created = change.attributes.get("createdDateTime")
+        try:
+            made = datetime.fromisoformat(str(created)).astimezone(UTC)
+        except ValueError:
+            return True
+        return made < self.base.sync_time - _NEW_FOR
+
+    async def _whole(self, ids: Collection[UserId], told: UserFold) -> dict[UserId, User]:
+        """These users as they are: by the feed where it told enough to know a person, else by Graph."""
+        users: dict[UserId, User] = {}
+        unknown: list[UserId] = []
+        for user_id in sorted(ids):
+            change = told.changed.get(user_id)
+            if change is not None and "userPrincipalName" in change.attributes:
+                users[user_id] = patched(None, change)
+            else:
+                unknown.append(user_id)
+
+        async def ask(user_id: UserId) -> User | None:
+            return await self.source.user(user_id, self.selected)
+
+        read = await answers(ask, unknown)
+        users.update((user_id, user) for user_id, user in read.items() if user is not None)
+        return users
