@@ -17,7 +17,7 @@ from entraid_demo.grpcurl import grpcurl_lines
 from entraid_demo.processes import ProcessFailedError, running
 from entraid_demo.walk import walk
 
-_GRAPH_LATENCY_MS = 250
+_GRAPH_LATENCY_MS = 200
 """As if Graph were far away, so that the progress of a sync can be seen."""
 
 _INTERRUPTED = 130
@@ -63,8 +63,7 @@ def _show(folder: Path, *, keep: bool) -> bool:
 
 def _interrupt(*_: object) -> None:
     """Makes SIGTERM what Ctrl-C is: every context on the way is left in order."""
-    # Not an exception of our own: raised in a callback of gRPC it would be lost; asyncio knows how to take SIGINT.
-    signal.raise_signal(signal.SIGINT)
+    raise KeyboardInterrupt
 
 
 def _forget_settings() -> None:

@@ -4,11 +4,12 @@ Each tells where it listens in a file.
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 _READY_SECONDS = 30.0
@@ -38,14 +39,27 @@ def running(
     ready = folder / f"{name}.ready.json"
     log = folder / f"{name}.log"
     command = [sys.executable, "-m", "entraid_service", *arguments, "--ready-file", str(ready)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            command, stdout=output, stderr=output, cwd=folder, env=dict(environment)
-        )
-    try:
+    with ExitStack() as stack:
+        with log.open("wb") as output, _uninterrupted():
+            process = subprocess.Popen(  # noqa: S603 - our own command
+                command, stdout=output, stderr=output, cwd=folder, env=dict(environment)
+            )
+            stack.callback(_stop, process)
         yield _await_ready(name, process, ready=ready, log=log)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Holds back Ctrl-C and SIGTERM: between its start and the note to stop it, a process must not be forgotten."""
+    held: list[int] = []
+    former = {one: signal.signal(one, lambda number, _: held.append(number)) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
     finally:
-        _stop(process)
+        for one, handler in former.items():
+            signal.signal(one, handler)
+    if held:
+        raise KeyboardInterrupt
 
 
 def _await_ready(name: str, process: subprocess.Popen[bytes], *, ready: Path, log: Path) -> dict[str, str]:
@@ -62,10 +76,11 @@ def _await_ready(name: str, process: subprocess.Popen[bytes], *, ready: Path, lo
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    with _uninterrupted():
+        if process.poll() is None:
+            process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

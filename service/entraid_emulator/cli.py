@@ -15,8 +15,9 @@ from pathlib import Path
 import click
 import orjson
 
+from entraid_emulator.apps import MULTI_TENANT_CLIENT_ID, multi_tenant_app
 from entraid_emulator.emulator import Emulator
-from entraid_emulator.objects import Json
+from entraid_emulator.objects import Json, text
 from entraid_emulator.tenant import Tenant
 from entraid_emulator.tenants.contoso import contoso
 from entraid_emulator.tenants.generated import generated
@@ -46,6 +47,17 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 @click.option(
     "--ca-file", type=click.Path(dir_okay=False, path_type=Path), help="Where to write the CA certificate for clients."
 )
+@click.option(
+    "--redirect-uri",
+    "redirect_uris",
+    multiple=True,
+    help="Also register a multi-tenant app that browsers may be sent back to here after sign-in and consent.",
+)
+@click.option(
+    "--managed-identity-port",
+    type=click.IntRange(0, 65535),
+    help="Also serve the managed identity endpoints, on plain HTTP; 0 picks a free port.",
+)
 @click.option("--latency", type=click.IntRange(min=0), default=0, help="Milliseconds that every request waits.")
 @click.option(
     "--ready-file",
@@ -62,12 +74,23 @@ def emulator(  # noqa: PLR0913 - one argument per option
     seed: int,
     file: Path | None,
     ca_file: Path | None,
+    redirect_uris: tuple[str, ...],
+    managed_identity_port: int | None,
     latency: int,
     ready_file: Path | None,
 ) -> None:
     """Emulate Microsoft Entra ID and Microsoft Graph over HTTPS, for demos and tests."""
     tenants = _tenants(named, file, size=(users, groups, seed))
-    served = Emulator(tenants, ca_file=ca_file, port=port, host=host, latency=timedelta(milliseconds=latency))
+    served = Emulator(
+        tenants,
+        ca_file=ca_file,
+        port=port,
+        host=host,
+        latency=timedelta(milliseconds=latency),
+        managed_identity_port=managed_identity_port,
+    )
+    if redirect_uris:
+        served.apps.append(multi_tenant_app(*redirect_uris))
     try:
         asyncio.run(_serve(served, ready_file))
     except OSError as error:
@@ -103,7 +126,7 @@ async def _serve(served: Emulator, ready_file: Path | None) -> None:
 
 
 def _facts(served: Emulator) -> dict[str, Json]:
-    """Everything a script needs; `tenant_id` is the first of `tenant_ids`."""
+    """Everything a script needs; `tenant_id` is the first of `tenant_ids`, `administrators` are names by tenant id."""
     return {
         "url": served.url,
         "authority_url": served.authority_url,
@@ -113,6 +136,36 @@ def _facts(served: Emulator) -> dict[str, Json]:
         "tenant_ids": [tenant.tenant_id for tenant in served.tenants],
         "client_id": served.app.client_id,
         "client_secret": served.app.client_secret.reveal(),
+        "administrators": {tenant.tenant_id: _administrators(tenant) for tenant in served.tenants},
+        **_multi_tenant_facts(served),
+        **_identity_facts(served),
+    }
+
+
+def _administrators(tenant: Tenant) -> list[Json]:
+    found = (tenant.directory.users.get(one) for one in sorted(tenant.administrators))
+    return [text(user, "userPrincipalName") for user in found if user is not None]
+
+
+def _multi_tenant_facts(served: Emulator) -> dict[str, Json]:
+    app = next((app for app in served.apps if app.client_id == MULTI_TENANT_CLIENT_ID), None)
+    if app is None:
+        return {}
+    return {
+        "multi_tenant_client_id": app.client_id,
+        "multi_tenant_client_secret": app.client_secret.reveal(),
+        "redirect_uris": list(app.redirect_uris),
+    }
+
+
+def _identity_facts(served: Emulator) -> dict[str, Json]:
+    if not served.serves_managed_identity:
+        return {}
+    identity = served.managed_identity
+    return {
+        "managed_identity_url": identity.url,
+        "managed_identity_client_id": identity.app.client_id,
+        "managed_identity_header": identity.header.reveal(),
     }
 
 
@@ -140,9 +193,14 @@ def _text(served: Emulator) -> str:
         f" {len(tenant.directory.groups)} groups"
         for tenant in served.tenants
     )
+    multi = (
+        f"\n  multi-tenant app {facts['multi_tenant_client_id']}, secret {facts['multi_tenant_client_secret']}"
+        if "multi_tenant_client_id" in facts
+        else ""
+    )
     return f"""Entra and Graph emulator on {facts["url"]}
 {tenants}
-  app {facts["client_id"]}, secret {facts["client_secret"]}
+  app {facts["client_id"]}, secret {facts["client_secret"]}{multi}
 
 Point the service here:
   export ENTRAID_CLOUD=custom

@@ -44,6 +44,21 @@ class Behaviour:
             members.
         page_size: objects per page when `$top` is not given.
         page_token_lifetime: how long a `$skiptoken` is good.
+        empty_pages: whether an empty page with a nextLink stands before every page but the first; legal, and it breaks
+            msgraph-core's page iterator.
+        delta_page_size: objects per page of a delta round.
+        delta_page_members: entries of `members@delta` per page of a delta round; a larger group is repeated over pages.
+        delta_token_lifetime: how long a `$deltatoken` is good:
+            https://learn.microsoft.com/graph/delta-query-overview#token-duration.
+        expired_delta: how an aged `$deltatoken` is refused: 410 with a Location, 400 `syncStateNotFound`, or 400
+            `Request_UnsupportedQuery`; all three are documented or seen, nobody says which comes when.
+        delta_replays: how many changes before its link a delta round reports again.
+        delta_disorder: whether pages of a delta round are shuffled and repeat an object of the page before.
+        delta_initial_removed: whether an initial round also lists removed objects and removed members.
+        soft_deleted_members: what `members@delta` says of soft-deleted users, who keep their memberships. `kept`: the
+            link is untouched, initial rounds list it, deletion and restoring are silent. `hidden`: initial rounds
+            leave it out, deletion is silent, restoring reports it as added.
+        throttle: limits that are enforced; None enforces none.
         code_lifetime: of an authorization code.
         refresh_token_lifetime: of a refresh token.
         device_code_lifetime: how long a device's user may take.
@@ -55,6 +70,16 @@ class Behaviour:
     hidden_membership: Literal["forbidden", "empty"] = "forbidden"
     page_size: int = 100
     page_token_lifetime: timedelta = timedelta(hours=1)
+    empty_pages: bool = False
+    delta_page_size: int = 200
+    delta_page_members: int = 500
+    delta_token_lifetime: timedelta = timedelta(days=7)
+    expired_delta: Literal["gone", "sync_state_not_found", "unsupported_query"] = "gone"
+    delta_replays: int = 0
+    delta_disorder: bool = False
+    delta_initial_removed: bool = False
+    soft_deleted_members: Literal["kept", "hidden"] = "kept"
+    throttle: ThrottleLimits | None = None
     code_lifetime: timedelta = timedelta(minutes=10)
     refresh_token_lifetime: timedelta = timedelta(days=90)
     device_code_lifetime: timedelta = timedelta(minutes=15)

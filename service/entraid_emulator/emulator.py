@@ -167,6 +167,11 @@ class Emulator:
         return self._cloud.script
 
     @property
+    def serves_managed_identity(self) -> bool:
+        """Whether there are managed identity endpoints."""
+        return self._identity is not None
+
+    @property
     def managed_identity(self) -> ManagedIdentity:
         """The identity behind the managed identity endpoints.
 
@@ -230,9 +235,7 @@ class Emulator:
 
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[self._traffic.middleware], client_max_size=_MAX_REQUEST)
-        add_graph(
-            application.router, self._cloud, faults=self._traffic.faults, journal=self._traffic.journal
-        )
+        add_graph(application.router, self._cloud, faults=self._traffic.faults, journal=self._traffic.journal)
         add_login(application.router, self._cloud)
         return application
 

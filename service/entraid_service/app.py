@@ -4,7 +4,7 @@ Knows everything, decides nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from entraid_service.connect.access import TenantAccess
 from entraid_service.connect.connector import Connector
 from entraid_service.graph.client import MicrosoftGraph
 from entraid_service.graph.limits import Limits
+from entraid_service.model.syncrun import SyncRun
 from entraid_service.oauth.keys import EncryptionKey, create_key_file, parse_key, read_key_file, signing_key
 from entraid_service.oauth.secretbox import AesGcmSecretBox
 from entraid_service.oauth.tokens import MsalAuthority
@@ -28,7 +29,10 @@ from entraid_service.rpc.signing import Signer
 from entraid_service.rpc.tls import TlsFiles
 from entraid_service.snapshot.snapshots import Snapshots
 from entraid_service.store.sqlite import SqliteStore
-from entraid_service.sync.runner import ReadSettings, Stores, SyncRunner
+from entraid_service.sync.attempt import ReadSettings
+from entraid_service.sync.guard import Guard
+from entraid_service.sync.runner import Hooks, Stores, SyncRunner
+from entraid_service.sync.schedule import Intervals, Schedule
 from entraid_service.web.listener import HttpListener
 
 _log = structlog.get_logger(__name__)
@@ -93,18 +97,30 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Facades:
     snapshots = Snapshots(store.views)
     stack.push_async_callback(snapshots.close)
     tenants = TenantAccess(connections=store.connections, authority=authority, graph=graph, box=box)
+    metrics = Metrics()
     runner = SyncRunner(
         Stores(store.connections, store.directory, store.lists, store.runs),
         tenants=tenants,
         clock=clock,
-        settings=ReadSettings(settings.user_attributes, parallel_groups=settings.graph_concurrency),
-        spawn=tasks.create_task,
-        on_commit=snapshots.refresh,
+        settings=ReadSettings(
+            settings.user_attributes,
+            graph_url=settings.endpoints().graph_url,
+            guard=Guard(settings.max_removal_percent),
+            parallel_groups=settings.graph_concurrency,
+        ),
+        hooks=Hooks(spawn=tasks.create_task, on_commit=snapshots.refresh, on_end=_run_counter(metrics)),
     )
     await runner.recover()
     stack.push_async_callback(runner.close)
-    refreshing = tasks.create_task(snapshots.run())
-    stack.callback(refreshing.cancel)
+    schedule = Schedule(
+        connections=store.connections,
+        runs=store.runs,
+        runner=runner,
+        clock=clock,
+        intervals=Intervals(settings.sync_interval, settings.full_sync_interval),
+    )
+    for forever in (snapshots.run(), schedule.run()):
+        stack.callback(tasks.create_task(forever).cancel)
     return Facades(
         connector=Connector(connections=store.connections, authority=authority, graph=graph, box=box, clock=clock),
         runner=runner,
@@ -114,8 +130,18 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Facades:
         snapshots=snapshots,
         clock=clock,
         signer=Signer(signing_key(keys[0])),
-        metrics=Metrics(),
+        metrics=metrics,
     )
+
+
+def _run_counter(metrics: Metrics) -> Callable[[SyncRun], None]:
+    def count(run: SyncRun) -> None:
+        took = run.end_time - run.start_time if run.end_time and run.start_time else None
+        metrics.count_run(mode=run.mode.name.lower(), state=run.state.name.lower(), duration=took)
+        if run.sync_time is not None:
+            metrics.note_snapshot(run.connection_id, sync_time=run.sync_time.timestamp())
+
+    return count
 
 
 async def _upstream(settings: Settings, stack: AsyncExitStack) -> tuple[MsalAuthority, MicrosoftGraph]:

@@ -68,7 +68,7 @@ def check_path(world: World, part: Test, trace: Trace, user: str) -> None:
 
 
 @given(question=questions())
-@settings(ORACLE, max_examples=300)
+@settings(ORACLE, max_examples=100)
 def test_explaining_changes_nothing(question: tuple[World, Rule, str]) -> None:
     """With and without a trace, warm and cold, the answer is the same."""
     world, rule, asked = question

@@ -9,7 +9,7 @@ from evaluate.asking import ask
 from evaluate.world import Rule, World
 from evaluate.worlds import USERS, questions
 
-LESS = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+LESS = settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 
 
 def without_attribute(world: World, attribute: str) -> World:
@@ -57,10 +57,12 @@ def test_taking_data_away_turns_no_denial_into_an_allow(question: tuple[World, R
     world, rule, _ = question
     asked = data.draw(st.sampled_from(sorted(world.users)))
     poorer = world
-    for attribute in data.draw(st.lists(st.sampled_from(sorted(world.attributes) or ["none"]), max_size=2)):
+    for attribute in data.draw(
+        st.lists(st.sampled_from(["department", "skills", "manager", "otherMails"]), max_size=1)
+    ):
         poorer = without_attribute(poorer, attribute)
-    for group in data.draw(st.sets(st.sampled_from(sorted(world.groups) or ["none"]), max_size=2)) - {"none"}:
-        poorer = data.draw(st.sampled_from([with_hidden, without_group]))(poorer, group)
+    for group in sorted(data.draw(st.sets(st.sampled_from(sorted(world.groups)), min_size=1))):
+        poorer = data.draw(st.sampled_from([with_hidden, with_hidden, without_group]))(poorer, group)
     for user in data.draw(st.sets(st.sampled_from(USERS), max_size=1)) - {asked}:
         poorer = without_user(poorer, user)
     if ask(poorer, rule, asked).is_allowed:

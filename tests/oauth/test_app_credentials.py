@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from entraid_service.errors import CredentialsRejected
 from entraid_service.model.connection import Certificate, FederatedIdentity
 from entraid_service.model.secret import Secret
+from entraid_service.oauth.credentials import Workload
 from entraid_service.oauth.tokens import MsalAuthority
 from graph.cloud import CLIENT, TENANT, ScriptedCloud, text_of
 
@@ -76,7 +77,7 @@ async def test_a_malformed_certificate_is_refused_at_once(
 async def test_a_federated_token_is_read_anew_for_each_request(cloud: ScriptedCloud, tmp_path: Path) -> None:
     """The platform replaces the file; a file that is gone is an error that names it."""
     file = tmp_path / "token"
-    authority = MsalAuthority(authority_url=cloud.url, ca_bundle=cloud.ca_file, federated_token_file=file)
+    authority = MsalAuthority(authority_url=cloud.url, ca_bundle=cloud.ca_file, workload=Workload(token_file=file))
     source = authority.token_source(tenant=TENANT, client_id=CLIENT, credential=FederatedIdentity())
     with pytest.raises(CredentialsRejected, match=r"cannot be read.*token"):
         await source.token()

@@ -142,6 +142,10 @@ class Runner:
             run = await self.moves.get()
             yield run
 
+    async def approve(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
+        """Ends one well."""
+        return await self.end(await self.get(connection_id, run_id), RunState.SUCCEEDED)
+
     async def cancel(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
         """Ends one."""
         run = await self.end(await self.get(connection_id, run_id), RunState.CANCELLED)

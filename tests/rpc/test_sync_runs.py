@@ -42,7 +42,7 @@ async def test_a_second_sync_names_the_first(server: Server) -> None:
 
 
 async def test_what_cannot_be_started_says_why(server: Server) -> None:
-    """A request id that is no UUID, a mode that does not exist or is not offered, a connection that is not there."""
+    """A request id that is no UUID, a mode that does not exist, a connection that is not there."""
     await server.add_connection()
     for request, code in (
         (pb.SyncRequest(connection="connections/main", request_id="1"), grpc.StatusCode.INVALID_ARGUMENT),
@@ -51,7 +51,6 @@ async def test_what_cannot_be_started_says_why(server: Server) -> None:
             grpc.StatusCode.INVALID_ARGUMENT,
         ),
         (pb.SyncRequest(connection="main"), grpc.StatusCode.INVALID_ARGUMENT),
-        (pb.SyncRequest(connection="connections/main", mode=pb.SYNC_MODE_INCREMENTAL), grpc.StatusCode.UNIMPLEMENTED),
         (pb.SyncRequest(connection="connections/other"), grpc.StatusCode.NOT_FOUND),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -135,16 +134,14 @@ async def test_runs_are_listed_newest_first(server: Server) -> None:
     assert token == ""
 
 
-async def test_a_run_is_cancelled_and_none_is_approved(server: Server) -> None:
-    """Cancelling reaches the runner; approving is not offered, as nothing is held."""
+async def test_runs_are_cancelled_and_approved(server: Server) -> None:
+    """Both reach the runner, and the answer is the run as it is then."""
     await server.add_connection()
     name = (await server.sync.Sync(pb.SyncRequest(connection="connections/main"))).sync_run.name
-    assert (
-        await server.sync.CancelSyncRun(pb.CancelSyncRunRequest(name=name))
-    ).sync_run.state == pb.SyncRun.STATE_CANCELLED
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await server.sync.ApproveSyncRun(pb.ApproveSyncRunRequest(name=name))
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    cancelled = await server.sync.CancelSyncRun(pb.CancelSyncRunRequest(name=name))
+    assert cancelled.sync_run.state == pb.SyncRun.STATE_CANCELLED
+    approved = await server.sync.ApproveSyncRun(pb.ApproveSyncRunRequest(name=name))
+    assert approved.sync_run.state == pb.SyncRun.STATE_SUCCEEDED
     with pytest.raises(grpc.aio.AioRpcError) as malformed:
         await server.sync.CancelSyncRun(pb.CancelSyncRunRequest(name="connections/main/syncRuns/"))
     assert field_of(malformed.value) == "name"

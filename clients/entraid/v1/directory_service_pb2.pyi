@@ -212,9 +212,8 @@ class ListUsersRequest(_message.Message):
 
     `=` asks for the whole value, or with `*` at its end for the beginning; `!=` is the opposite and
     also holds where there is no value; `:` asks for a part of the value, and `: *` for any value
-    at all. Of a list, one matching element suffices. Attributes stand under
-    `attributes.`, those of the other fields' names included: `attributes.department`. One that is
-    not synced is an error.
+    at all. Of a list, one matching element suffices. Attributes are written as
+    `attributes.department`; one that is not synced is an error.
 
     Two functions ask for membership as far as it was synced: `member_of("<group object ID>")` at
     any depth, `direct_member_of("<group object ID>")` at the first. For instance:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from entraid_emulator.graph.call import Answer, Call
+from entraid_emulator.graph.closures import groups_above
 from entraid_emulator.graph.errors import bad_request, malformed_query, not_found, result_too_large
-from entraid_emulator.graph.related import groups_above
 from entraid_emulator.graph.shape import check_member_select, context_list, printed_member
 from entraid_emulator.objects import GROUP_TYPE, USER_TYPE, Json, ObjectId, object_id
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import pairwise
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
@@ -82,7 +83,9 @@ class Batch:
         if fault is not None and fault.status is not None:
             reply = self._scripted(fault, fault.status)
         else:
-            inherited = {name: asked.headers[name] for name in ("authorization", "client-request-id") if name in asked.headers}
+            inherited = {
+                name: asked.headers[name] for name in ("authorization", "client-request-id") if name in asked.headers
+            }
             reply = self._dispatcher.reply(
                 Asked(
                     method=part.method,
@@ -150,7 +153,7 @@ def _check_chain(parts: Sequence[_Part]) -> None:
 
     https://learn.microsoft.com/graph/json-batching#sequencing-requests-with-the-dependson-property
     """
-    chained = [list(part.depends_on) == [before.name] for before, part in zip(parts, parts[1:], strict=False)]
+    chained = [list(part.depends_on) == [before.name] for before, part in pairwise(parts)]
     if any(part.depends_on for part in parts) and not all(chained):
         raise malformed_query("Dependencies have to be fully parallel or fully sequential.")
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from entraid_emulator.cloud import Cloud
 from entraid_emulator.directory import Directory
 from entraid_emulator.graph.bearer import Caller
+from entraid_emulator.graph.closures import Closures
 from entraid_emulator.graph.delta_tokens import DeltaTokens
 from entraid_emulator.graph.options import Pairs, QueryOptions
 from entraid_emulator.graph.skiptoken import Position, SkipTokens
@@ -28,6 +29,7 @@ class Call:
         keys: the variable parts of the path, decoded.
         pages: writes and reads skip tokens.
         deltas: writes and reads the tokens of delta rounds.
+        closures: the transitive members of the groups asked for last.
         query: the query as received, decoded.
         prefers_minimal: whether `Prefer: return=minimal` came.
         body: the JSON document of a POST; None for other methods.
@@ -41,6 +43,7 @@ class Call:
     keys: Mapping[str, str]
     pages: SkipTokens
     deltas: DeltaTokens
+    closures: Closures
     query: Pairs = ()
     prefers_minimal: bool = False
     body: Json = None

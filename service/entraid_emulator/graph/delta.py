@@ -1,8 +1,8 @@
 """`/users/delta` and `/groups/delta`: rounds of changes, cut into pages.
 
-Order: options or token, age of the token, the page's objects from the log (or all of them in an initial round), the link
-to the next page or, at the end, to the next round. A round reports what changed up to its beginning, in the state of the
-moment; what changes meanwhile is reported by the next round at the latest, so nothing is lost between.
+Order: options or token, age of the token, the page's objects from the log (or all of them in an initial round), the
+link to the next page or, at the end, to the next round. A round reports what changed up to its beginning, in the state
+of the moment; what changes meanwhile is reported by the next round at the latest, so nothing is lost between.
 
 https://learn.microsoft.com/graph/delta-query-overview, https://learn.microsoft.com/graph/delta-query-groups
 """

@@ -1,8 +1,8 @@
 """Query options of a delta request, parsed and checked. Pure.
 
-https://learn.microsoft.com/graph/delta-query-overview#query-parameters-to-track-changes-in-a-resource-collection and the
-notes of https://learn.microsoft.com/graph/api/user-delta: `$select`, `$filter` on ids and `$deltatoken=latest` count,
-`$top` is ignored without a word, the rest is refused. A token already holds the options, so none may come with it.
+https://learn.microsoft.com/graph/delta-query-overview and the notes of https://learn.microsoft.com/graph/api/user-delta:
+`$select`, `$filter` on ids and `$deltatoken=latest` count, `$top` is ignored without a word, the rest is refused. A
+token already holds the options, so none may come with it.
 """
 
 from dataclasses import dataclass

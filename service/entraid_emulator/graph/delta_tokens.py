@@ -1,7 +1,7 @@
 """The tokens of delta rounds: what a round is about and how far it came, sealed so that nobody else can write one.
 
-All of it stands in the token (https://learn.microsoft.com/graph/delta-query-overview: options are encoded in the token),
-so the emulator keeps nothing per round.
+All of it stands in the token, options too (https://learn.microsoft.com/graph/delta-query-overview), so the emulator
+keeps nothing per round.
 """
 
 import base64

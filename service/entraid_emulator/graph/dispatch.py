@@ -15,6 +15,7 @@ import orjson
 from entraid_emulator.cloud import Cloud
 from entraid_emulator.graph.bearer import Caller, caller
 from entraid_emulator.graph.call import Answer, Call
+from entraid_emulator.graph.closures import Closures
 from entraid_emulator.graph.delta_tokens import DeltaTokens
 from entraid_emulator.graph.errors import GraphError, denied, error_body, malformed_query, method_not_allowed
 from entraid_emulator.graph.options import Pairs
@@ -77,6 +78,7 @@ class Dispatcher:
         self._cloud = cloud
         self._pages = SkipTokens(cloud.page_key, lifetime=cloud.behaviour.page_token_lifetime)
         self._deltas = DeltaTokens(cloud.page_key)
+        self._closures = Closures()
         self._throttle = Throttle(cloud)
 
     def reply(self, asked: Asked) -> Reply:
@@ -98,6 +100,7 @@ class Dispatcher:
                 keys=keys,
                 pages=self._pages,
                 deltas=self._deltas,
+                closures=self._closures,
                 query=asked.query,
                 prefers_minimal=_prefers_minimal(asked.headers),
                 body=_document(asked) if asked.method == "POST" else None,
@@ -145,7 +148,9 @@ def _document(asked: Asked) -> Json:
     try:
         document: Json = orjson.loads(asked.body)
     except orjson.JSONDecodeError as error:
-        raise malformed_query("Unable to read JSON request payload. Please ensure Content-Type header is set.") from error
+        raise malformed_query(
+            "Unable to read JSON request payload. Please ensure Content-Type header is set."
+        ) from error
     return document
 
 

@@ -1,6 +1,7 @@
-"""Cutting lists into pages: users and groups, filtered or not, and members. No page is empty while it has a next one, unless that is asked for.
+"""Cutting lists into pages: users and groups, filtered or not, and members.
 
-msgraph-core's page iterator stops at an empty page even if that has a nextLink, so the emulator looks one object ahead.
+No page is empty while it has a next one, unless that is asked for: msgraph-core's page iterator stops at an empty page
+even if that has a nextLink, so the emulator looks one object ahead.
 """
 
 from collections.abc import Iterable, Iterator

@@ -6,10 +6,10 @@ skipped nor repeated while others come and go.
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from hashlib import blake2b
 
 from entraid_emulator.directory import Directory, Entry
 from entraid_emulator.graph.call import Answer, Call
+from entraid_emulator.graph.closures import Ranked, groups_above, rank
 from entraid_emulator.graph.errors import not_emulated, not_found, unsupported_query
 from entraid_emulator.graph.groups import visible_group
 from entraid_emulator.graph.lists import list_body, page_of, rest_body
@@ -21,8 +21,6 @@ from entraid_emulator.graph.shape import (
     printed_member,
 )
 from entraid_emulator.objects import GROUP_TYPE, ODATA_TYPE, USER_TYPE, Json, ObjectId, object_id
-
-Ranked = list[tuple[int, ObjectId]]
 
 _CONTEXTS = {None: "directoryObjects", USER_TYPE: "users", GROUP_TYPE: "groups"}
 
@@ -77,45 +75,14 @@ def group_transitive_member_of(call: Call) -> Answer:
     return _groups(call, groups_above(call.directory, _group(call)), None)
 
 
-def groups_above(directory: Directory, member: ObjectId) -> list[ObjectId]:
-    """Every group that holds an object, directly or through nested groups."""
-    found: dict[ObjectId, None] = {}
-    waiting = [member]
-    while waiting:
-        for group in directory.groups_of(waiting.pop()):
-            if group not in found:
-                found[group] = None
-                waiting.append(group)
-    return list(found)
-
-
-def members_below(directory: Directory, group: ObjectId) -> list[ObjectId]:
-    """Every object in a group, directly or through nested groups."""
-    found: dict[ObjectId, None] = {}
-    waiting = [group]
-    while waiting:
-        for member in directory.members_of(waiting.pop()):
-            kind = None if member is None or member in found else directory.kind_of(member)
-            if member is not None and kind is not None:
-                found[member] = None
-                if kind == GROUP_TYPE:
-                    waiting.append(member)
-    return list(found)
-
-
 def _members(call: Call, odata_type: str | None) -> Answer:
     group = visible_group(call)
-    ranked = [] if group is None else call.ranks.ranked(call.directory, group)
+    ranked = [] if group is None else call.closures.below(call.directory, group)
     return _listed(call, ranked, odata_type)
 
 
 def _groups(call: Call, found: list[ObjectId], odata_type: str | None) -> Answer:
     return _listed(call, rank(found), odata_type)
-
-
-def rank(ids: list[ObjectId]) -> Ranked:
-    """The ids in the order of a hash of them, each with the hash."""
-    return sorted((int.from_bytes(blake2b(one.encode(), digest_size=7).digest()), one) for one in ids)
 
 
 def _listed(call: Call, ranked: Ranked, odata_type: str | None) -> Answer:

@@ -104,9 +104,7 @@ ROUTES = (
     Route("/groups/{group}/transitiveMembers/microsoft.graph.group", READ_MEMBERS, related.transitive_groups, 5),
     Route("/groups/{object}/memberOf", READ_GROUP_MEMBER_OF, related.group_member_of),
     Route("/groups/{object}/memberOf/microsoft.graph.group", READ_GROUP_MEMBER_OF, related.group_groups),
-    Route(
-        "/groups/{object}/transitiveMemberOf", READ_GROUP_TRANSITIVE_MEMBER_OF, related.group_transitive_member_of
-    ),
+    Route("/groups/{object}/transitiveMemberOf", READ_GROUP_TRANSITIVE_MEMBER_OF, related.group_transitive_member_of),
     Route("/organization", READ_ORGANIZATION, organization.list_organizations),
     *(
         route

@@ -12,7 +12,6 @@ from email.utils import format_datetime
 from entraid_emulator.cloud import Cloud, ThrottleLimits
 from entraid_emulator.graph.bearer import Caller
 from entraid_emulator.graph.errors import throttled
-from entraid_emulator.objects import ClientId, TenantId
 
 _BY_SIZE = ((50, 3500), (501, 5000))  # tenants of fewer users than the first figure have the second's units
 _LARGE = 8000
@@ -34,7 +33,7 @@ class Throttle:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._buckets: dict[tuple[TenantId, ClientId], _Bucket] = {}
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
 
     def spend(self, who: Caller, units: int) -> Mapping[str, str]:
         """Pay for a request and return the headers that tell of it.

@@ -1,8 +1,10 @@
 """From environment, file and flags to checked settings. Every mistake is told, not only the first."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +17,8 @@ from entraid_service.model.secret import Secret
 PREFIX = "ENTRAID_"
 CONFIG_VARIABLE = "ENTRAID_CONFIG"
 _HIGHEST_PORT = 65535
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(?P<number>[0-9]{1,9}(\.[0-9]{1,3})?) ?(?P<unit>[smhd]?)")
 
 
 class SettingsError(Exception):
@@ -60,6 +64,8 @@ def describe(settings: Settings) -> Iterator[tuple[str, str]]:
             shown = "***" if value else ""
         elif isinstance(value, tuple):
             shown = ",".join(value)
+        elif isinstance(value, timedelta):
+            shown = f"{value.total_seconds():g}s"
         else:
             shown = str(value)
         yield f"{PREFIX}{name.upper()}", shown
@@ -137,7 +143,19 @@ def _parse(name: str, text: str) -> Any:  # noqa: ANN401 - as the field is annot
         return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if isinstance(setting.default, int):
         return _parse_int(text, low=setting.metadata["low"], high=setting.metadata["high"])
+    if isinstance(setting.default, timedelta):
+        return _parse_duration(text, most=setting.metadata["high"])
     return text
+
+
+def _parse_duration(text: str, *, most: timedelta) -> timedelta:
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError(f"is `{text}`, not a duration such as `90s`, `2m`, `6h` or `1d`")
+    duration = timedelta(seconds=float(found["number"]) * _SECONDS[found["unit"] or "s"])
+    if duration > most:
+        raise ValueError(f"is `{text}`, longer than {most.days} days")
+    return duration
 
 
 def _parse_int(text: str, *, low: int, high: int) -> int:

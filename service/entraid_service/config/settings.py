@@ -5,6 +5,7 @@ secret can also be given as the path of a file that holds it, under the same nam
 """
 
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,6 +95,22 @@ class Settings:
         DEFAULT_ATTRIBUTES,
         "User attributes to sync by their Microsoft Graph names, comma-delimited.",
     )
+    sync_interval: timedelta = _setting(
+        timedelta(minutes=2),
+        "How often what changed is read, for example `90s` or `2m`; `0` turns it off.",
+        high=timedelta(days=6),
+    )
+    full_sync_interval: timedelta = _setting(
+        timedelta(hours=6),
+        "How often everything is read anew, which repairs what was missed, for example `6h`; `0` turns it off.",
+        high=timedelta(days=366),
+    )
+    max_removal_percent: int = _setting(
+        20,
+        "A sync that would remove a larger share of users, groups or memberships (of 100 or more) waits for approval.",
+        low=1,
+        high=100,
+    )
     graph_concurrency: int = _setting(
         8,
         "Requests to Graph at once for each connection, 1 to 64. More of them meet throttling sooner.",
@@ -108,7 +125,9 @@ class Settings:
         "`debug`, `info`, `warning` or `error`.",
         choices=("debug", "info", "warning", "error"),
     )
-    log_format: Literal["json", "console"] = _setting("json", "`json`, or `console` for people.", choices=("json", "console"))
+    log_format: Literal["json", "console"] = _setting(
+        "json", "`json`, or `console` for people.", choices=("json", "console")
+    )
 
     def endpoints(self) -> Cloud:
         """The base URLs to call."""

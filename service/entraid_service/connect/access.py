@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from entraid_service.connect.credentials import unseal
 from entraid_service.model.connection import Connection
-from entraid_service.ports import Authority, ConnectionStore, DirectorySource, Graph, SecretBox, TokenSource
+from entraid_service.ports import Authority, ConnectionStore, Graph, SecretBox, TenantSource, TokenSource
 
 _KEPT_TOKEN_SOURCES = 512
 """Token sources that stay in memory, one per connection in use; a dropped one costs a token request, nothing else."""
@@ -20,7 +20,7 @@ class TenantAccess:
         self._box = box
         self._token_sources: OrderedDict[tuple[str, int], TokenSource] = OrderedDict()
 
-    async def directory(self, connection: Connection) -> DirectorySource:
+    async def directory(self, connection: Connection) -> TenantSource:
         """See `ports.Tenants.directory`."""
         return self._graph.directory(await self._tokens(connection))
 

@@ -14,6 +14,10 @@ AttributeValue: TypeAlias = Scalar | list[Scalar]
 CORE_ATTRIBUTES = ("displayName", "userPrincipalName", "mail", "accountEnabled", "userType")
 """Attributes that are always synced: every decision and every list needs them."""
 
+COMPLEX_ATTRIBUTES = ("onPremisesExtensionAttributes", "employeeOrgData", "authorizationInfo", "signInActivity")
+"""Attributes of a user that consist of others and have no text of their own, as far as the service looks at them; see
+https://learn.microsoft.com/en-us/graph/api/resources/user."""
+
 
 @dataclass(frozen=True, slots=True)
 class User:

@@ -44,9 +44,10 @@ class LoginSite:
         """Host and port."""
         return urlsplit(self.url).netloc
 
-    def http(self) -> LoginHttp:
-        """A client of its own; discovery and token request share the time there is."""
-        return LoginHttp(ca_bundle=self.ca_bundle, proxy=self.proxy, timeout=self.timeout / 2)
+    def http(self, *, is_local: bool = False) -> LoginHttp:
+        """A client of its own; discovery and token request share the time there is. A local one uses no proxy."""
+        proxy = None if is_local else self.proxy
+        return LoginHttp(ca_bundle=self.ca_bundle, proxy=proxy, timeout=self.timeout / 2)
 
     def unreachable(self, error: BaseException) -> EntraUnavailable:
         """The error that a failed connection means."""
@@ -126,9 +127,7 @@ class AppLogin:
         return self._checked(answer or {}, http)
 
     def _build(self, http: LoginHttp) -> MsalApp:
-        return build_app(
-            self.client_id, self.credential, authority=authority_of(self.site.url, self.tenant), http=http
-        )
+        return build_app(self.client_id, self.credential, authority=authority_of(self.site.url, self.tenant), http=http)
 
     def _checked(self, answer: Mapping[str, object], http: LoginHttp) -> AccessToken:
         secret = answer.get("access_token")

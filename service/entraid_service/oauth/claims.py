@@ -36,6 +36,13 @@ def read_claims(token: str) -> TokenClaims:
     )
 
 
+def read_client_id(token: str) -> str:
+    """The app that a token was issued to, empty where it does not tell."""
+    payload = _payload(token) or {}
+    found = payload.get("appid") or payload.get("azp")
+    return found.lower() if isinstance(found, str) else ""
+
+
 def _payload(token: str) -> dict[str, object] | None:
     parts = token.split(".")
     if len(parts) != _JWT_PARTS:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 
-from entraid_service.errors import CredentialsRejected, EntraidError, EntraUnavailable
+from entraid_service.errors import ConsentDeclined, CredentialsRejected, EntraidError, EntraUnavailable
 from entraid_service.oauth.aadsts import DIAGNOSES, REFERENCE, Diagnosis, Ground
 
 _CODE = re.compile(r"AADSTS(\d{4,9})")
+_TRACE = re.compile(r"Trace ID:\s*([0-9A-Fa-f-]{36})")
 _TAIL = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 _MAX_TEXT = 300
 """Characters of Entra's own words that are passed on."""
@@ -17,6 +18,12 @@ _MAX_TEXT = 300
 _TIMEOUTS = frozenset({"ReadTimeout", "ReadTimeoutError", "ConnectTimeout", "TimeoutError", "Timeout"})
 _UNKNOWN_NAMES = frozenset({"NameResolutionError", "gaierror"})
 """Exceptions by name, since only `wire` knows the HTTP library."""
+
+_DECLINED = frozenset({"access_denied", "consent_required", "permission_denied"})
+"""What Entra calls a refusal by a person, at its three endpoints."""
+
+_DECLINED_CODE = 65004
+_DECLINED_CODES = frozenset({_DECLINED_CODE, 65001, 90094, 90095})
 
 _PASSING_ERRORS = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 """OAuth's words for what passes by itself (https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)."""
@@ -37,10 +44,10 @@ def diagnose(
         `EntraUnavailable` for what passes by itself, else `CredentialsRejected`.
     """
     code = _code(answer)
-    trace_id = _line(answer.get("trace_id"))
+    trace_id = _trace_id(answer)
     known = DIAGNOSES.get(code) if code else None
     if _is_passing(answer, status, known):
-        text = known.cause if known else _own_words(answer) or f"it answered with status {status}"
+        text = known.cause if known else own_words(answer) or f"it answered with status {status}"
         named = f" (AADSTS{code})" if code else ""
         return EntraUnavailable(
             f"Entra did not issue a token{named}: {text}; nothing has to be changed, try again later{_trace(trace_id)}",
@@ -49,6 +56,34 @@ def diagnose(
     aadsts = f"AADSTS{code}" if code else ""
     text = _known_text(known, aadsts) if known else _unknown_text(answer, status)
     return CredentialsRejected(text + _trace(trace_id), aadsts=aadsts, trace_id=trace_id)
+
+
+def diagnose_redirect(answer: Mapping[str, str]) -> EntraidError | None:
+    """The error that the query of a redirect means, None if it tells of none.
+
+    To be asked before anything else in it is believed: admin consent that was declined comes back with
+    `admin_consent=True` too (https://learn.microsoft.com/entra/identity-platform/v2-admin-consent#error-response).
+    Everything in it may be forged, so that it is only ever shown, never acted upon.
+    """
+    error = answer.get("error")
+    if not error:
+        return None
+    code = _code(answer)
+    if error not in _DECLINED and code not in _DECLINED_CODES:
+        return diagnose(answer)
+    trace_id = _trace_id(answer)
+    aadsts = f"AADSTS{code}" if code else ""
+    known = DIAGNOSES.get(code) if code else None
+    if known is not None and known.ground is not Ground.CONSENT:
+        return diagnose(answer)
+    text = known or DIAGNOSES[_DECLINED_CODE]
+    named = f" ({aadsts})" if aadsts else ""
+    return ConsentDeclined(
+        f"Entra reports that consent was not given{named}: {text.cause}; {text.remedy}; see {text.link}{_trace(trace_id)}",
+        error=_line(error),
+        aadsts=aadsts,
+        trace_id=trace_id,
+    )
 
 
 def unreachable(error: BaseException, *, host: str, through_proxy: bool = False) -> EntraUnavailable:
@@ -97,6 +132,13 @@ def _code(answer: Mapping[str, object]) -> int | None:
     return int(found[1]) if found else None
 
 
+def _trace_id(answer: Mapping[str, object]) -> str:
+    if told := _line(answer.get("trace_id")):
+        return told
+    found = _TRACE.search(str(answer.get("error_description", "")))
+    return found[1] if found else ""
+
+
 def _is_passing(answer: Mapping[str, object], status: int, known: Diagnosis | None) -> bool:
     if known is not None and known.ground is Ground.TRANSIENT:
         return True
@@ -113,12 +155,13 @@ def _known_text(known: Diagnosis, aadsts: str) -> str:
 
 def _unknown_text(answer: Mapping[str, object], status: int) -> str:
     word = _line(answer.get("error")) or f"status {status}"
-    text = _own_words(answer)
+    text = own_words(answer)
     said = f"{word}: {text}" if text else word
     return f"Entra rejected the app's request for a token; its own words: {said}; look the code up at {REFERENCE}"
 
 
-def _own_words(answer: Mapping[str, object]) -> str:
+def own_words(answer: Mapping[str, object]) -> str:
+    """What Entra said, in one line without the ids at its end."""
     return _line(_TAIL.sub("", str(answer.get("error_description") or "")))
 
 

@@ -1,8 +1,8 @@
 """Tokens for Microsoft Graph: when to ask for one, and who waits for whom.
 
 A token comes from the first of these: the one at hand, MSAL's cache, Entra; one request at a time for each source,
-whoever asks meanwhile gets its outcome. Nothing is shared between two sources but threads; consent and sign-in of
-people are not here.
+whoever asks meanwhile gets its outcome. Nothing is shared between two sources but threads and the host's identity;
+sign-in of people is in `signin`.
 """
 
 import asyncio
@@ -12,11 +12,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from entraid_service.errors import CredentialsRejected, EntraidError
-from entraid_service.model.connection import ClientSecret, Credential
+from entraid_service.model.connection import Credential, FederatedIdentity, ServiceApp
 from entraid_service.model.ids import TenantId, is_guid
 from entraid_service.model.secret import Secret
 from entraid_service.oauth.applogin import AppLogin, Login, LoginSite, refusal
-from entraid_service.oauth.credentials import msal_credential
+from entraid_service.oauth.credentials import (
+    MsalCredential,
+    OwnApp,
+    Workload,
+    expire_time,
+    msal_credential,
+    resolved,
+    secret_of,
+)
+from entraid_service.oauth.identity import HostIdentity, IdentityLogin
+from entraid_service.oauth.signin import MsalSignIn
 from entraid_service.oauth.tenants import configuration_url, is_domain, tenant_in
 from entraid_service.oauth.threads import LoginThreads
 from entraid_service.oauth.wire import LOGIN_FAILURES, RefusedDocument
@@ -36,7 +46,8 @@ class MsalAuthority:
         proxy: URL of an HTTP proxy, possibly with credentials.
         timeout: The longest that one call takes.
         threads: How many calls run at once; others wait.
-        federated_token_file: The token that proves apps with `FederatedIdentity`.
+        workload: What proves apps with `FederatedIdentity`.
+        own_app: The app of connections with `ServiceApp`.
 
     Raises:
         ValueError: The URL is not an https URL, or there is no such CA bundle.
@@ -51,7 +62,8 @@ class MsalAuthority:
         proxy: Secret | None = None,
         timeout: timedelta = timedelta(seconds=30),
         threads: int = 8,
-        federated_token_file: Path | None = None,
+        workload: Workload | None = None,
+        own_app: OwnApp | None = None,
     ) -> None:
         if not authority_url.startswith("https://"):
             raise ValueError(f"the authority URL `{authority_url}` is not an https URL: client secrets are sent there")
@@ -59,18 +71,51 @@ class MsalAuthority:
             raise ValueError(f"the CA bundle `{ca_bundle}` is not a file: check its path, or leave it out")
         self._site = LoginSite(authority_url.rstrip("/"), graph_scope, ca_bundle, proxy, timeout)
         self._threads = LoginThreads(threads=threads, timeout=timeout)
-        self._federated_token_file = federated_token_file
+        self._workload = workload or Workload()
+        self._own_app = own_app
+        self._identity = (
+            HostIdentity(self._workload.managed_identity, http=lambda: self._site.http(is_local=True))
+            if self._workload.managed_identity
+            else None
+        )
 
     def token_source(self, *, tenant: str, client_id: str, credential: Credential) -> TokenSource:
         """See `ports.Authority.token_source`."""
-        app = AppLogin(
+        proof = resolved(credential, client_id=client_id, own_app=self._own_app)
+        login: Login = AppLogin(
             site=self._site,
             tenant=tenant,
             client_id=client_id,
-            credential=msal_credential(credential, federated_token_file=self._federated_token_file),
-            secret=credential.secret if isinstance(credential, ClientSecret) else Secret(""),
+            credential=self._msal_credential(proof),
+            secret=secret_of(proof),
         )
-        return MsalTokens(app, threads=self._threads)
+        if self._is_by_identity(proof) and self._identity is not None:
+            login = IdentityLogin(self._site, tenant, client_id, self._identity, login)
+        return MsalTokens(login, threads=self._threads)
+
+    def credential_expire_time(self, credential: Credential) -> datetime | None:
+        """See `ports.Authority.credential_expire_time`."""
+        if isinstance(credential, ServiceApp):
+            return None if self._own_app is None else expire_time(self._own_app.credential)
+        return expire_time(credential)
+
+    def sign_in(self) -> MsalSignIn | None:
+        """Where administrators consent to the service's own app; None without one.
+
+        Raises:
+            CredentialsRejected: Its credential is malformed.
+        """
+        if self._own_app is None:
+            return None
+        credential = self._msal_credential(self._own_app.credential)
+        return MsalSignIn(self._own_app, credential=credential, site=self._site, threads=self._threads)
+
+    def _msal_credential(self, credential: Credential) -> MsalCredential:
+        assertion = self._identity.assertion if self._identity is not None else None
+        return msal_credential(credential, workload=self._workload, assertion=assertion)
+
+    def _is_by_identity(self, credential: Credential) -> bool:
+        return isinstance(credential, FederatedIdentity) and self._workload.token_file is None
 
     async def resolve_tenant(self, tenant: str) -> TenantId:
         """See `ports.Authority.resolve_tenant`. An id is taken as it is: the token request proves it."""

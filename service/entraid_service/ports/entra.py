@@ -60,6 +60,13 @@ class Authority(Protocol):
             CredentialsRejected: The credential is malformed, for example a certificate that is no PEM.
         """
 
+    def credential_expire_time(self, credential: Credential) -> datetime | None:
+        """When a credential ends; None if it does not tell, as a client secret.
+
+        Raises:
+            CredentialsRejected: The credential is malformed.
+        """
+
     async def resolve_tenant(self, tenant: str) -> TenantId:
         """The id of a tenant that is given by id or verified domain.
 

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from entraid_service.model.candidates import Candidates
 from entraid_service.model.changes import ChangeSet, FeedLinks, Removals
 from entraid_service.model.connection import Connection, ConnectionState
 from entraid_service.model.directory import Group, Membership, User
+from entraid_service.model.filters import Filter
 from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, UserId
 from entraid_service.model.report import ErrorReport
 from entraid_service.model.scope import Scope
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.model.syncrun import Changes, SyncRun
+from entraid_service.ports.decisions import UserRecord
 
 T = TypeVar("T")
 
@@ -218,10 +221,15 @@ class DirectoryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """A page of rows and the version they were read from, both in one read transaction."""
+    """A page of rows and the version they were read from, both in one read transaction.
+
+    `reached` is set where the reading stopped before the page was full, because it took long enough: the id of the row
+    behind which it goes on.
+    """
 
     items: list[T]
     version: SnapshotVersion
+    reached: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +246,31 @@ class DirectoryLists(Protocol):
     Every method raises `ResourceNotFound` if there is no such connection, `DirectoryNotSynced` if it has no snapshot.
     """
 
-    async def users(self, connection_id: ConnectionId, *, after: UserId | None, limit: int) -> Listing[User]:
-        """At most `limit` users behind `after`, ordered by object id."""
+    async def users(
+        self, connection_id: ConnectionId, *, after: UserId | None, limit: int, where: Filter | None = None
+    ) -> Listing[User]:
+        """At most `limit` users behind `after`, ordered by object id; with a filter those whom it holds of.
+
+        Raises:
+            InvalidFilter: It names a group that is not synced.
+        """
+
+    async def records(
+        self, connection_id: ConnectionId, *, after: UserId | None, limit: int, among: Candidates | None = None
+    ) -> Listing[UserRecord]:
+        """At most `limit` users as decisions read them, ordered by object id, all of them or all candidates."""
 
     async def user(self, connection_id: ConnectionId, name: str) -> Listing[User]:
         """The users that an object id or else a user principal name finds: none, one, or (for a name) several."""
 
-    async def groups(self, connection_id: ConnectionId, *, after: GroupId | None, limit: int) -> Listing[ListedGroup]:
-        """At most `limit` groups behind `after`, ordered by object id."""
+    async def groups(
+        self, connection_id: ConnectionId, *, after: GroupId | None, limit: int, where: Filter | None = None
+    ) -> Listing[ListedGroup]:
+        """At most `limit` groups behind `after`, ordered by object id; with a filter those that it holds of.
+
+        Raises:
+            InvalidFilter: It names a user who is not synced, or several.
+        """
 
     async def group(self, connection_id: ConnectionId, group_id: GroupId) -> Listing[ListedGroup]:
         """One group or none."""

@@ -52,6 +52,9 @@ class Syncing(Protocol):
     def watch(self, connection_id: ConnectionId, run_id: SyncRunId) -> AsyncIterator[SyncRun]:
         """The run as it moves, last in its final state."""
 
+    async def approve(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
+        """Lets a held run take effect."""
+
     async def cancel(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
         """Asks a run to stop."""
 

@@ -18,7 +18,6 @@ from entraid_service.rpc.names import parse_connection, parse_sync_run
 from entraid_service.rpc.page_tokens import ListCall, PageTokens
 from entraid_service.rpc.paging import next_token, page_of
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
-from entraid_service.rpc.status import NotOffered
 from entraid_service.rpc.stopping import until
 
 _DEFAULT_PAGE = 50
@@ -100,11 +99,14 @@ class SyncService(sync_service_pb2_grpc.SyncServiceServicer):
 
     async def ApproveSyncRun(  # noqa: N802 - the contract's name
         self,
-        request: pb.ApproveSyncRunRequest,  # noqa: ARG002 - nothing of it is used
+        request: pb.ApproveSyncRunRequest,
         context: _ApproveContext,  # noqa: ARG002 - gRPC passes it
     ) -> pb.ApproveSyncRunResponse:
-        """Not offered yet."""
-        raise NotOffered("this release holds no runs back, so there is none to approve")
+        """Lets a held run take effect."""
+        connection_id, run_id = parse_sync_run(request.name, "name")
+        uid = await self._uid(connection_id)
+        approved = await self._runner.approve(connection_id, run_id)
+        return pb.ApproveSyncRunResponse(sync_run=self._message(approved, uid))
 
     async def CancelSyncRun(  # noqa: N802 - the contract's name
         self,
@@ -133,6 +135,6 @@ def _read_mode(mode: pb.SyncMode.ValueType) -> SyncMode | None:
         case pb.SYNC_MODE_FULL:
             return SyncMode.FULL
         case pb.SYNC_MODE_INCREMENTAL:
-            raise NotOffered("this release reads a directory in full only: leave `mode` out, or use SYNC_MODE_FULL")
+            return SyncMode.INCREMENTAL
         case _:
             raise InvalidField("mode", f"`{mode}` is not a mode that this service knows: leave it out")

@@ -50,7 +50,7 @@ class Person:
         known = self._texts.get(attribute)
         if known is None:
             value = self.user.id if attribute == "id" else self.user.attributes.get(attribute)
-            known = () if value is None else tuple(_texts(value))
+            known = () if value is None else tuple(folded_texts(value))
             if value is not None:  # so that asking for what nobody has costs no memory
                 self._texts[attribute] = known
         return known
@@ -71,7 +71,8 @@ class Person:
         return above
 
 
-def _texts(value: AttributeValue) -> Iterator[str]:
+def folded_texts(value: AttributeValue) -> Iterator[str]:
+    """The texts under which a value compares: those of its elements, in the form of `fold`."""
     for item in value if isinstance(value, list) else (value,):
         if text := _text(item):
             yield fold(text)

@@ -6,6 +6,7 @@ write and clean up directory data.
 
 from weakref import WeakValueDictionary
 
+from entraid_service.model.changes import FeedLinks
 from entraid_service.model.connection import Connection
 from entraid_service.store.database import Database
 from entraid_service.store.generations import drop_generation, mark_dropped, start_generation
@@ -33,6 +34,10 @@ class SqliteDirectory:
         staging = SqliteStaging(self._database, connection, generation=generation)
         self._staged[generation] = staging
         return staging
+
+    async def links(self, connection: Connection) -> FeedLinks | None:  # noqa: ARG002 - kept by the next change
+        """Where the next incremental read goes on; see the port."""
+        return None
 
     async def clean_up(self) -> None:
         """Drops what crashed or superseded reads left behind, then empties the write-ahead log; see the port."""

@@ -9,12 +9,17 @@ import sqlite3
 import aiosqlite
 
 from entraid_service.errors import DirectoryNotSynced, ResourceNotFound
+from entraid_service.model.candidates import Candidates
 from entraid_service.model.directory import User
+from entraid_service.model.filters import Filter
 from entraid_service.model.ids import ConnectionId, GroupId, UserId, fold_name
 from entraid_service.model.snapshot import SnapshotVersion
+from entraid_service.ports.decisions import UserRecord
 from entraid_service.ports.store import ListedGroup, Listing
 from entraid_service.store import rows
 from entraid_service.store.database import Database
+from entraid_service.store.filtered import Found, Page, groups_passing, users_passing
+from entraid_service.store.records import read_records
 from entraid_service.store.rows import Key
 from entraid_service.store.versions import SERVED, decode_version
 
@@ -51,12 +56,28 @@ class SqliteLists:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def users(self, connection_id: ConnectionId, *, after: UserId | None, limit: int) -> Listing[User]:
-        """At most `limit` users behind `after`; see the port."""
+    async def users(
+        self, connection_id: ConnectionId, *, after: UserId | None, limit: int, where: Filter | None = None
+    ) -> Listing[User]:
+        """At most `limit` users behind `after`, of those whom the filter holds of; see the port."""
         async with self._database.reading() as db:
             version = await _version(db, connection_id)
-            found = await db.execute_fetchall(_USERS, (version.generation, _start(after), limit))
-            return Listing([rows.decode_user(row[0], row[1]) for row in found], version)
+            start = _start(after)
+            if where is not None:
+                found = await users_passing(db, Page(version, start, limit), where)
+            else:
+                found = Found(list(await db.execute_fetchall(_USERS, (version.generation, start, limit))))
+            users = [rows.decode_user(row[0], row[1]) for row in found.rows]
+            return Listing(users, version, _reached(found))
+
+    async def records(
+        self, connection_id: ConnectionId, *, after: UserId | None, limit: int, among: Candidates | None = None
+    ) -> Listing[UserRecord]:
+        """At most `limit` users behind `after` as decisions read them; see the port."""
+        async with self._database.reading() as db:
+            version = await _version(db, connection_id)
+            found = await read_records(db, version.generation, start=_start(after), limit=limit, among=among)
+            return Listing(found, version)
 
     async def user(self, connection_id: ConnectionId, name: str) -> Listing[User]:
         """The users that a name finds; see the port."""
@@ -68,12 +89,18 @@ class SqliteLists:
                 found = list(await db.execute_fetchall(_USERS_NAMED, named))
             return Listing([rows.decode_user(row[0], row[1]) for row in found], version)
 
-    async def groups(self, connection_id: ConnectionId, *, after: GroupId | None, limit: int) -> Listing[ListedGroup]:
-        """At most `limit` groups behind `after`; see the port."""
+    async def groups(
+        self, connection_id: ConnectionId, *, after: GroupId | None, limit: int, where: Filter | None = None
+    ) -> Listing[ListedGroup]:
+        """At most `limit` groups behind `after`, of those that the filter holds of; see the port."""
         async with self._database.reading() as db:
             version = await _version(db, connection_id)
-            found = await db.execute_fetchall(_GROUPS, (version.generation, _start(after), limit))
-            return Listing([await _listed(db, version, row) for row in found], version)
+            start = _start(after)
+            if where is not None:
+                found = await groups_passing(db, Page(version, start, limit), where)
+            else:
+                found = Found(list(await db.execute_fetchall(_GROUPS, (version.generation, start, limit))))
+            return Listing([await _listed(db, version, row) for row in found.rows], version, _reached(found))
 
     async def group(self, connection_id: ConnectionId, group_id: GroupId) -> Listing[ListedGroup]:
         """One group or none; see the port."""
@@ -102,6 +129,10 @@ async def _version(db: aiosqlite.Connection, connection_id: ConnectionId) -> Sna
 async def _listed(db: aiosqlite.Connection, version: SnapshotVersion, row: sqlite3.Row) -> ListedGroup:
     (counted,) = await db.execute_fetchall(_MEMBER_COUNT, (version.generation, row[0]))
     return ListedGroup(rows.decode_group(row[0], row[1]), member_count=counted[0])
+
+
+def _reached(found: Found) -> str | None:
+    return None if found.reached is None else rows.decode_id(found.reached)
 
 
 def _start(after: str | None) -> Key | int:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import aiosqlite
 
-from entraid_service.model.changes import FeedLinks
+from entraid_service.model.changes import FeedLinks, Removals
 from entraid_service.model.connection import Connection
 from entraid_service.model.directory import Group, MemberKind, Membership, User
 from entraid_service.model.scope import Scope
@@ -144,6 +144,10 @@ class SqliteStaging:
             await self._flush()
             async with self._database.reading() as db:
                 return await difference(db, self._connection.id, self.generation)
+
+    async def removals(self) -> Removals:
+        """How much of what is served now this read would remove; see the port."""
+        return Removals((0, 0), (0, 0), (0, 0))
 
     async def commit(
         self,

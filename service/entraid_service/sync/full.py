@@ -37,7 +37,7 @@ class ReadPlan:
     """
 
     attributes: tuple[str, ...]
-    binding: str
+    binding: str = ""
     groups_to_sync: tuple[str, ...] = ()
     former_resolutions: tuple[GroupResolution, ...] = ()
     parallel_groups: int = 8

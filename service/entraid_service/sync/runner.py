@@ -14,13 +14,11 @@ from typing import Any
 
 import structlog
 
-from entraid_service.errors import DirectoryNotSynced, EntraidError, StoreUnavailable
-from entraid_service.model.connection import Connection, ConnectionState
+from entraid_service.errors import EntraidError, RunSuperseded, StoreUnavailable
+from entraid_service.model.connection import ConnectionState
 from entraid_service.model.ids import ConnectionId, SyncRunId
 from entraid_service.model.report import ErrorReport
-from entraid_service.model.scope import GroupResolution
-from entraid_service.model.snapshot import SnapshotVersion
-from entraid_service.model.syncrun import Phase, RunState, SyncMode, SyncRun
+from entraid_service.model.syncrun import RunState, SyncMode, SyncRun
 from entraid_service.ports import (
     Clock,
     ConnectionStore,
@@ -28,10 +26,9 @@ from entraid_service.ports import (
     DirectoryStore,
     RunStore,
     Skipped,
-    Staging,
     Tenants,
 )
-from entraid_service.sync.full import FullRead, ReadPlan
+from entraid_service.sync.attempt import Attempt, ReadSettings
 from entraid_service.sync.progress import ProgressBoard
 
 _log = structlog.get_logger(__name__)
@@ -55,14 +52,6 @@ class _LiveRun:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadSettings:
-    """What every full read reads, by configuration; see `ReadPlan`."""
-
-    attributes: tuple[str, ...]
-    parallel_groups: int = 8
-
-
-@dataclass(frozen=True, slots=True)
 class Stores:
     """Where connections, directories and runs are kept."""
 
@@ -72,29 +61,28 @@ class Stores:
     runs: RunStore
 
 
-class SyncRunner:
-    """Starts runs and answers for them.
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the runner needs of those around it.
 
     `spawn` gives a coroutine to a task group that outlives it; `on_commit` is awaited after each commit, before the
-    run is told to have succeeded, so that whoever saw it succeed is answered from its snapshot.
+    run is told to have succeeded; `on_end` hears of every run that ended.
     """
 
-    def __init__(
-        self,
-        stores: Stores,
-        *,
-        tenants: Tenants,
-        clock: Clock,
-        settings: ReadSettings,
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-        on_commit: Callable[[ConnectionId], Awaitable[None]],
-    ) -> None:
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    on_commit: Callable[[ConnectionId], Awaitable[None]]
+    on_end: Callable[[SyncRun], None]
+
+
+class SyncRunner:
+    """Starts runs and answers for them."""
+
+    def __init__(self, stores: Stores, *, tenants: Tenants, clock: Clock, settings: ReadSettings, hooks: Hooks) -> None:
         self._stores = stores
         self._tenants = tenants
         self._clock = clock
         self._settings = settings
-        self._spawn = spawn
-        self._on_commit = on_commit
+        self._hooks = hooks
         self._live: dict[SyncRunId, _LiveRun] = {}
 
     async def recover(self) -> None:
@@ -117,6 +105,8 @@ class SyncRunner:
     ) -> SyncRun:
         """Starts a run and returns at once; a repeated `request_id` returns the run of the first call.
 
+        A run is incremental unless it is asked to be full; one that cannot be becomes full, and says so.
+
         Raises:
             ResourceNotFound: There is no such connection.
             SyncInProgress: Another run of the connection has not ended.
@@ -125,7 +115,7 @@ class SyncRunner:
         run = SyncRun(
             id=SyncRunId(f"{now:%Y%m%dt%H%M%S}-{secrets.token_hex(4)}"),
             connection_id=connection_id,
-            mode=mode or SyncMode.FULL,
+            mode=mode or SyncMode.INCREMENTAL,
             state=RunState.PENDING,
             create_time=now,
             request_id=request_id,
@@ -134,7 +124,7 @@ class SyncRunner:
         if saved.id == run.id:
             live = _LiveRun(run=saved, board=ProgressBoard(on_skipped=_skipped_logger(saved)))
             self._live[saved.id] = live
-            live.task = self._spawn(self._drive(live))
+            live.task = self._hooks.spawn(self._drive(live))
         return saved
 
     async def get(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
@@ -161,6 +151,26 @@ class SyncRunner:
                 yield run
                 told = run
             await self._moved(run)
+
+    async def approve(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
+        """Lets a held run take effect; one that took effect stays as it is.
+
+        Raises:
+            ResourceNotFound: There is none of this name.
+            RunSuperseded: It is not held, or something newer is served by now.
+        """
+        run = await self.get(connection_id, run_id)
+        if run.state is RunState.SUCCEEDED:
+            return run
+        if run.state is not RunState.HELD:
+            raise RunSuperseded(f"run `{run_id}` is not held back, so there is nothing to approve")
+        released = replace(run, state=RunState.SUCCEEDED, error=None)
+        version = await self._stores.directory.release(released)
+        await self._hooks.on_commit(connection_id)
+        await self._tell_health(released)
+        await self._stores.directory.clean_up()
+        _log.info("sync_run_approved", revision=version.revision, **_names(run))
+        return await self._stores.runs.get(connection_id, run_id)
 
     async def cancel(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
         """Asks a run to stop; it may go on for a moment. One that has ended stays as it is.
@@ -203,7 +213,7 @@ class SyncRunner:
 
     async def _drive(self, live: _LiveRun) -> None:
         """From start to end: afterwards the run is in a final state, whatever happened."""
-        ticker = self._spawn(self._tick(live))
+        ticker = self._hooks.spawn(self._tick(live))
         try:
             await self._read_and_commit(live)
         except asyncio.CancelledError:
@@ -228,55 +238,44 @@ class SyncRunner:
         while True:
             await asyncio.sleep(_TICK.total_seconds())
             if not live.run.state.is_final:
-                with suppress(StoreUnavailable):  # the next tick, or the run's own end, tells it
+                try:
                     await self._stores.runs.save(live.now())
+                except StoreUnavailable:
+                    continue  # the next tick tells it
+                except RunSuperseded:
+                    live.stopped_by = "another process took it over"
+                    if live.task is not None:
+                        live.task.cancel()
+                    return
 
     async def _read_and_commit(self, live: _LiveRun) -> None:
         connection = await self._stores.connections.get(live.run.connection_id)
-        sync_time = self._clock.now()
-        live.run = replace(live.run, state=RunState.RUNNING, start_time=sync_time)
+        live.run = replace(live.run, state=RunState.RUNNING, start_time=self._clock.now())
         await self._stores.runs.save(live.run)
-        _log.info("sync_run_started", **_names(live.run))
-        source = await self._tenants.directory(connection)
-        plan = ReadPlan(
-            attributes=self._settings.attributes,
-            binding="",
-            groups_to_sync=connection.groups_to_sync,
-            former_resolutions=await self._former_resolutions(connection),
-            parallel_groups=self._settings.parallel_groups,
+        _log.info("sync_run_started", mode=live.run.mode.name, **_names(live.run))
+        attempt = Attempt(
+            connection=connection,
+            source=await self._tenants.directory(connection),
+            directory=self._stores.directory,
+            lists=self._stores.lists,
+            clock=self._clock,
+            settings=self._settings,
+            board=live.board,
         )
-        staging = await self._stores.directory.begin(connection)
-        try:
-            read = await FullRead(plan, source=source, staging=staging, board=live.board).run()
-            live.board.phase = Phase.COMMIT
-            ended = replace(
-                live.now(),
-                state=RunState.SUCCEEDED,
-                changes=await staging.changes(),
-                resolutions=read.scope.resolutions,
-                end_time=self._clock.now(),
-            )
-            version = await _to_the_end(staging.commit(ended, sync_time=sync_time, scope=read.scope))
-        except BaseException:
-            await self._discard(staging)
-            raise
-        await self._on_commit(connection.id)
-        live.run = replace(ended, revision=version.revision, sync_time=version.sync_time)
-        await self._stores.connections.set_health(connection.id, state=ConnectionState.ACTIVE, last_error=None)
-        _log.info("sync_run_succeeded", revision=version.revision, **_names(live.run))
+        ended = await attempt.run(live.run)
+        if ended.state is RunState.SUCCEEDED:
+            # Not told before decisions are made from it: whoever saw it succeed is answered from its snapshot.
+            await self._hooks.on_commit(connection.id)
+        live.run = ended
         live.ended.set()
+        self._hooks.on_end(live.run)
+        await self._tell_health(live.run)
+        _log.info("sync_run_ended", state=ended.state.name, mode=ended.mode.name, **_names(ended))
         await self._stores.directory.clean_up()
 
-    async def _discard(self, staging: Staging) -> None:
-        # What cannot be dropped now is dropped at the next start: it is not served in any case.
-        with suppress(StoreUnavailable):
-            await staging.discard()
-
-    async def _former_resolutions(self, connection: Connection) -> tuple[GroupResolution, ...]:
-        try:
-            return (await self._stores.lists.version(connection.id)).scope.resolutions
-        except DirectoryNotSynced:
-            return ()
+    async def _tell_health(self, run: SyncRun) -> None:
+        state = ConnectionState.ACTIVE if run.state is RunState.SUCCEEDED else ConnectionState.DEGRADED
+        await self._stores.connections.set_health(run.connection_id, state=state, last_error=run.error)
 
     async def _end(self, live: _LiveRun, state: RunState, error: ErrorReport) -> None:
         if live.run.state.is_final:
@@ -285,21 +284,11 @@ class SyncRunner:
             return
         live.run = replace(live.now(), state=state, error=error, end_time=self._clock.now())
         _log.warning("sync_run_ended", state=state.name, error=error.message, **_names(live.run))
-        with suppress(StoreUnavailable):  # the next start finds the run unfinished and ends it as failed
+        self._hooks.on_end(live.run)
+        with suppress(StoreUnavailable, RunSuperseded):  # then the next start, or the other process, ends it
             await self._stores.runs.save(live.run)
             if state is RunState.FAILED:
-                await self._stores.connections.set_health(
-                    live.run.connection_id, state=ConnectionState.DEGRADED, last_error=error
-                )
-
-
-async def _to_the_end(commit: Coroutine[Any, Any, SnapshotVersion]) -> SnapshotVersion:
-    """A commit that has begun is finished: a cancelled run must not say that nothing changed when something did."""
-    task = asyncio.ensure_future(commit)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        return await task
+                await self._tell_health(live.run)
 
 
 def _names(run: SyncRun) -> dict[str, str]:

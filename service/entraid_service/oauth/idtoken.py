@@ -1,0 +1,135 @@
+"""Whether an ID token proves which tenant a person belongs to. Pure.
+
+MSAL checks the nonce of an ID token and nothing else since 1.38, so that it is done here, in this order: form and
+algorithm, key, signature, audience, tenant, issuer, times, nonce.
+https://learn.microsoft.com/entra/identity-platform/id-tokens#validate-tokens
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import jwt
+
+from entraid_service.errors import CredentialsRejected
+from entraid_service.model.ids import TenantId, is_guid
+
+_SKEW = timedelta(minutes=2)
+"""How far Entra's clock and ours may be apart."""
+
+_CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
+"""The tenant of all personal accounts: nobody administers it."""
+
+_TENANT_IN_ISSUER = "{tenantid}"
+_ALGORITHM = "RS256"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedKey:
+    """A public key of Entra, and the issuer that it signs for (a template), empty where the document does not tell."""
+
+    key: jwt.PyJWK
+    issuer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an ID token has to say: the app, the nonce of the sign-in, the issuer with a place for the tenant."""
+
+    client_id: str
+    nonce: str
+    issuer: str
+
+
+def key_id_of(token: str) -> str:
+    """Which key an ID token names.
+
+    Raises:
+        CredentialsRejected: It is no token, or not signed in the one way that Entra signs.
+    """
+    try:
+        head = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError as error:
+        raise _flawed("is malformed") from error
+    if head.get("alg") != _ALGORITHM:
+        raise _flawed("is not signed as Entra signs")
+    return str(head.get("kid", ""))
+
+
+def proven_tenant(token: str, *, key: PublishedKey | None, expected: Expected, now: datetime) -> TenantId:
+    """The tenant of the person whom the token is about.
+
+    Args:
+        token: The ID token as it came.
+        key: The published key that it names; None if there is none of that name.
+        expected: What it has to say.
+        now: The time.
+
+    Raises:
+        CredentialsRejected: Something in it is not as it has to be.
+    """
+    if key is None:
+        raise _flawed("is signed with a key that Entra does not publish")
+    claims = _verified(token, key)
+    if claims.get("aud") != expected.client_id:
+        raise _flawed("was issued to another app")
+    tenant_id = _tenant(claims)
+    _check_issuer(claims, tenant_id, key=key, expected=expected)
+    _check_times(claims, now)
+    if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), expected.nonce.encode()):
+        raise _flawed("belongs to another sign-in")
+    return tenant_id
+
+
+def _verified(token: str, key: PublishedKey) -> Mapping[str, object]:
+    # Only the signature: PyJWT would compare the times with its own clock, and knows no issuer with a tenant in it.
+    unchecked: jwt.types.Options = {
+        name: False  # type: ignore[misc] # the keys of a TypedDict
+        for name in ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub", "verify_jti")
+    }
+    try:
+        claims: Mapping[str, object] = jwt.decode(token, key.key, algorithms=[_ALGORITHM], options=unchecked)
+    except jwt.InvalidTokenError as error:
+        raise _flawed("has a signature that is not Entra's") from error
+    return claims
+
+
+def _tenant(claims: Mapping[str, object]) -> TenantId:
+    tenant = claims.get("tid")
+    if not isinstance(tenant, str) or not is_guid(tenant):
+        raise _flawed("names no tenant")
+    if tenant.lower() == _CONSUMERS:
+        raise CredentialsRejected(
+            "a personal Microsoft account signed in, which belongs to no organization: nothing was connected; sign in "
+            "with an administrator's work account"
+        )
+    return TenantId(tenant.lower())
+
+
+def _check_issuer(claims: Mapping[str, object], tenant_id: TenantId, *, key: PublishedKey, expected: Expected) -> None:
+    templates = [expected.issuer, *([key.issuer] if key.issuer else [])]
+    if any(claims.get("iss") != template.replace(_TENANT_IN_ISSUER, tenant_id) for template in templates):
+        raise _flawed("was not issued by the tenant that it names")
+
+
+def _check_times(claims: Mapping[str, object], now: datetime) -> None:
+    expiry = _seconds(claims, "exp")
+    if expiry is None or now.timestamp() >= expiry + _SKEW.total_seconds():
+        raise _flawed("has expired")
+    for name in ("nbf", "iat"):
+        since = _seconds(claims, name)
+        if since is None or now.timestamp() < since - _SKEW.total_seconds():
+            raise _flawed("is not valid yet")
+
+
+def _seconds(claims: Mapping[str, object], name: str) -> float | None:
+    value = claims.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _flawed(flaw: str) -> CredentialsRejected:
+    return CredentialsRejected(
+        f"the sign-in is not accepted, for its ID token {flaw}: nothing was connected; start again, and if it comes "
+        "again, check the clock of this server and what stands between it and Entra"
+    )

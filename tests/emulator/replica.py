@@ -1,0 +1,98 @@
+"""A naive client of delta rounds: keeps what they tell of users and groups, and nothing else."""
+
+from dataclasses import dataclass, field
+
+from emulator.wire import Document, Wire
+from entraid_emulator import Directory
+
+
+@dataclass(slots=True)
+class Replica:
+    """A copy made of rounds alone.
+
+    Attributes:
+        users: properties by id.
+        groups: the same.
+        members: member ids by group.
+        managers: manager ids by user.
+        links: where the next round of each resource begins.
+    """
+
+    wire: Wire
+    users: dict[str, Document] = field(default_factory=dict)
+    groups: dict[str, Document] = field(default_factory=dict)
+    members: dict[str, set[str]] = field(default_factory=dict)
+    managers: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+
+    def round(self, between_pages: "object | None" = None) -> None:
+        """One round of both resources; `between_pages` is called after every page."""
+        starts = {
+            "users": "/users/delta?$select=displayName,department,accountEnabled,userPrincipalName,manager",
+            "groups": "/groups/delta?$select=displayName,description,members",
+        }
+        for resource, start in starts.items():
+            for page in rounds_pages(self.wire, self.links.get(resource, start)):
+                for record in page["value"]:
+                    (self._user if resource == "users" else self._group)(record)
+                self.links[resource] = page.get("@odata.deltaLink", "")
+                if callable(between_pages):
+                    between_pages()
+
+    def differences(self, directory: Directory) -> list[str]:
+        """Where the copy is not the directory's own truth, in words."""
+        truth = directory.truth()
+        found = [f"users {set(self.users) ^ set(truth.users)}"] if set(self.users) != set(truth.users) else []
+        found += [f"groups {set(self.groups) ^ set(truth.groups)}"] if set(self.groups) != set(truth.groups) else []
+        for copies, things in ((self.users, truth.users), (self.groups, truth.groups)):
+            for named in set(copies) & set(things):
+                found += [
+                    f"{named}.{name}: {copies[named].get(name)!r} is {things[named].get(name)!r}"  # type: ignore[call-overload]
+                    for name in ("displayName", "department", "accountEnabled", "userPrincipalName", "description")
+                    if copies[named].get(name) != things[named].get(name)  # type: ignore[call-overload]
+                ]
+        alive = set(truth.users) | set(truth.groups) | set(truth.others)
+        for group in truth.groups:
+            visible = self.members.get(group, set()) & alive
+            if visible != truth.members[group]:  # type: ignore[index]
+                found.append(f"members of {group}: {visible ^ truth.members[group]}")  # type: ignore[index]
+        if self.managers != truth.managers:
+            found.append(f"managers: {set(self.managers.items()) ^ set(truth.managers.items())}")
+        return found
+
+    def _user(self, record: Document) -> None:
+        named = record["id"]
+        if "@removed" in record:
+            self.users.pop(named, None)
+            self.managers.pop(named, None)
+            return
+        for link in record.pop("manager@delta", []):
+            if "@removed" not in link:
+                self.managers[named] = link["id"]
+            elif self.managers.get(named) == link["id"]:
+                del self.managers[named]
+        self.users.setdefault(named, {}).update(record)
+
+    def _group(self, record: Document) -> None:
+        named = record["id"]
+        if "@removed" in record:
+            self.groups.pop(named, None)
+            self.members.pop(named, None)
+            return
+        members = self.members.setdefault(named, set())
+        for link in record.pop("members@delta", []):
+            (members.discard if "@removed" in link else members.add)(link["id"])
+        self.groups.setdefault(named, {}).update(record)
+
+
+def rounds_pages(wire: Wire, link: str) -> list[Document]:
+    """The pages of one round; each has a link to the next or to the next round, never both."""
+    pages = []
+    token = wire.token()
+    following: str | None = link
+    while following is not None:
+        page = wire.body(following, token=token)
+        assert ("@odata.nextLink" in page) != ("@odata.deltaLink" in page)
+        pages.append(page)
+        following = page.get("@odata.nextLink")
+    return pages
