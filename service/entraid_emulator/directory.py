@@ -43,8 +43,6 @@ class Directory(Holdings):
         """Undo `delete_user`."""
         with self._lock:
             self._restore(self.users, user, USER_TYPE)
-            for group in self._memberships.groups_of(user):
-                self._log(group, GROUP_TYPE, Change.RETURNED, other=user)
             self._log_reports(user)
 
     def purge_user(self, user: ObjectId) -> None:
@@ -168,6 +166,8 @@ class Directory(Holdings):
         shelf.put(entry.thing)
         del self.deleted[wanted]
         self._log(wanted, odata_type, Change.CREATED)
+        for group in self._memberships.groups_of(wanted):
+            self._log(group, GROUP_TYPE, Change.RETURNED, other=wanted)
 
     def _purge(self, shelf: Shelf, wanted: ObjectId, odata_type: str) -> None:
         with self._lock:

@@ -220,6 +220,15 @@ class Emulator:
         return self._cloud.clock
 
     @property
+    def behaviour(self) -> Behaviour:
+        """Lifetimes and other choices; may be exchanged while it runs (`dataclasses.replace`)."""
+        return self._cloud.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self._cloud.behaviour = behaviour
+
+    @property
     def latency(self) -> timedelta:
         """How long every request waits."""
         return self._traffic.latency

@@ -65,7 +65,9 @@ class Shown:
 
     @property
     def sent(self) -> dict[str, str]:
-        """The parameters it is sent on with, by query or fragment."""
+        """The parameters it is sent on with, by query, fragment or posted form."""
+        if "Location" not in self.response.headers:
+            return {given["name"]: given["value"] for given in self.all("input")}
         parts = urlsplit(self.location)
         return {name: values[0] for name, values in parse_qs(parts.query or parts.fragment).items()}
 

@@ -30,6 +30,13 @@ def start() -> Iterator[Callable[[Emulator], Wire]]:
         yield lambda emulator: stack.enter_context(_wire(emulator))
 
 
+@pytest.fixture(scope="session")
+def start_for_all() -> Iterator[Callable[[Emulator], Wire]]:
+    """Starts an emulator that lasts for every test and returns a caller of it; whoever changes it changes it back."""
+    with ExitStack() as stack:
+        yield lambda emulator: stack.enter_context(_wire(emulator))
+
+
 @pytest.fixture
 def own_wire(start: Callable[[Emulator], Wire]) -> Wire:
     """A caller of a Contoso that the test may change."""

@@ -1,5 +1,6 @@
 """A naive client of delta rounds: keeps what they tell of users and groups, and nothing else."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from emulator.wire import Document, Wire
@@ -25,7 +26,7 @@ class Replica:
     managers: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
 
-    def round(self, between_pages: "object | None" = None) -> None:
+    def round(self, between_pages: Callable[[], None] | None = None) -> None:
         """One round of both resources; `between_pages` is called after every page."""
         starts = {
             "users": "/users/delta?$select=displayName,department,accountEnabled,userPrincipalName,manager",
@@ -36,28 +37,31 @@ class Replica:
                 for record in page["value"]:
                     (self._user if resource == "users" else self._group)(record)
                 self.links[resource] = page.get("@odata.deltaLink", "")
-                if callable(between_pages):
+                if between_pages is not None:
                     between_pages()
 
     def differences(self, directory: Directory) -> list[str]:
         """Where the copy is not the directory's own truth, in words."""
         truth = directory.truth()
-        found = [f"users {set(self.users) ^ set(truth.users)}"] if set(self.users) != set(truth.users) else []
-        found += [f"groups {set(self.groups) ^ set(truth.groups)}"] if set(self.groups) != set(truth.groups) else []
-        for copies, things in ((self.users, truth.users), (self.groups, truth.groups)):
-            for named in set(copies) & set(things):
-                found += [
-                    f"{named}.{name}: {copies[named].get(name)!r} is {things[named].get(name)!r}"  # type: ignore[call-overload]
-                    for name in ("displayName", "department", "accountEnabled", "userPrincipalName", "description")
-                    if copies[named].get(name) != things[named].get(name)  # type: ignore[call-overload]
-                ]
-        alive = set(truth.users) | set(truth.groups) | set(truth.others)
-        for group in truth.groups:
+        wanted: list[tuple[str, dict[str, Document], dict[str, Document]]] = [
+            ("users", self.users, {one: dict(user) for one, user in truth.users.items()}),
+            ("groups", self.groups, {one: dict(group) for one, group in truth.groups.items()}),
+        ]
+        found = []
+        for kind, copies, things in wanted:
+            found += [f"{kind}: {copies.keys() ^ things.keys()}"] if copies.keys() != things.keys() else []
+            found += [
+                f"{named}.{name}: {copies[named].get(name)!r} is {things[named].get(name)!r}"
+                for named in copies.keys() & things.keys()
+                for name in ("displayName", "department", "accountEnabled", "userPrincipalName", "description")
+                if copies[named].get(name) != things[named].get(name)
+            ]
+        alive = truth.users.keys() | truth.groups.keys() | truth.others.keys()
+        for group, members in truth.members.items():
             visible = self.members.get(group, set()) & alive
-            if visible != truth.members[group]:  # type: ignore[index]
-                found.append(f"members of {group}: {visible ^ truth.members[group]}")  # type: ignore[index]
+            found += [f"members of {group}: {visible ^ members}"] if visible != members else []
         if self.managers != truth.managers:
-            found.append(f"managers: {set(self.managers.items()) ^ set(truth.managers.items())}")
+            found.append(f"managers: {self.managers.items() ^ truth.managers.items()}")
         return found
 
     def _user(self, record: Document) -> None:
@@ -85,14 +89,12 @@ class Replica:
         self.groups.setdefault(named, {}).update(record)
 
 
-def rounds_pages(wire: Wire, link: str) -> list[Document]:
+def rounds_pages(wire: Wire, link: str) -> Iterator[Document]:
     """The pages of one round; each has a link to the next or to the next round, never both."""
-    pages = []
     token = wire.token()
     following: str | None = link
     while following is not None:
         page = wire.body(following, token=token)
         assert ("@odata.nextLink" in page) != ("@odata.deltaLink" in page)
-        pages.append(page)
+        yield page
         following = page.get("@odata.nextLink")
-    return pages

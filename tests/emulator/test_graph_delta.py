@@ -28,7 +28,7 @@ def directory(wire: Wire) -> Directory:
 
 def records(wire: Wire, link: str) -> tuple[list[Document], str]:
     """All records of a round, and the link to the next."""
-    pages = rounds_pages(wire, link)
+    pages = list(rounds_pages(wire, link))
     return [record for page in pages for record in page["value"]], pages[-1]["@odata.deltaLink"]
 
 
@@ -122,7 +122,7 @@ def test_latest_begins_now(own_wire: Wire) -> None:
 
 
 def test_removed_objects_say_how(own_wire: Wire) -> None:
-    """Users and Microsoft 365 groups `changed`, security groups and purged users `deleted`; restored ones come whole."""
+    """Users and Microsoft 365 groups `changed`, security groups and purged users `deleted`; restored ones are whole."""
     _, users = records(own_wire, "/users/delta?$select=displayName")
     _, groups = records(own_wire, "/groups/delta?$select=displayName,members")
     own = directory(own_wire)
@@ -142,13 +142,14 @@ def test_removed_objects_say_how(own_wire: Wire) -> None:
     own.restore_group(GALATA)
     assert records(own_wire, users)[0] == [{"displayName": "Ada Çelik", "id": ADA}]
     (back,), _ = records(own_wire, groups)
-    assert (back["id"], len(back["members@delta"])) == (GALATA, 4), "one of its five members was purged"
+    assert (back["id"], len(back["members@delta"])) == (GALATA, 5), "with all its members"
 
 
 def test_groups_are_silent_about_soft_deleted_members(start: Start) -> None:
     """Deletion and restoring of a member are not told, its purge is; where restoring is told, it comes as added."""
-    for kept in ("kept", "hidden"):
-        wire = start(Emulator([contoso()], behaviour=Behaviour(soft_deleted_members=kept)))  # type: ignore[arg-type]
+    for behaviour in (Behaviour(soft_deleted_members="kept"), Behaviour(soft_deleted_members="hidden")):
+        kept = behaviour.soft_deleted_members
+        wire = start(Emulator([contoso()], behaviour=behaviour))
         own = directory(wire)
         _, link = records(wire, "/groups/delta?$select=members")
         own.delete_user(DATABASE_USER)
@@ -303,12 +304,14 @@ HOSTILE = Behaviour(
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("behaviour", [Behaviour(delta_page_size=5, delta_page_members=9), HOSTILE], ids=["calm", "hostile"])
+@pytest.mark.parametrize(
+    "behaviour", [Behaviour(delta_page_size=5, delta_page_members=9), HOSTILE], ids=["calm", "hostile"]
+)
 def test_rounds_under_random_changes_end_in_the_truth(start: Start, seed: int, behaviour: Behaviour) -> None:
     """Also when things change between the pages of a round: after one more round the copy is the directory."""
     wire = start(Emulator([contoso()], behaviour=behaviour))
     wire.emulator.app.grants[wire.emulator.tenants[0].tenant_id] |= {"Member.Read.Hidden"}
-    dice, own = random.Random(seed), directory(wire)
+    dice, own = random.Random(seed), directory(wire)  # noqa: S311 - a script, no secret
     replica = Replica(wire)
     replica.round(lambda: change(own, dice))
     for _ in range(4):
@@ -349,4 +352,10 @@ def change(own: Directory, dice: random.Random) -> None:
             own.set_manager(user, dice.choice([None, *users]))
         case _:
             number = dice.randrange(1 << 40)
-            own.add_user({"id": f"12121212-0000-4000-8000-{number:012x}", "userPrincipalName": f"n{number}@x", "displayName": "New"})
+            own.add_user(
+                {
+                    "id": f"12121212-0000-4000-8000-{number:012x}",
+                    "userPrincipalName": f"n{number}@x",
+                    "displayName": "New",
+                }
+            )

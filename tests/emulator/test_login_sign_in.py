@@ -32,6 +32,12 @@ def product(start: Callable[[Emulator], Wire]) -> Connecting:
     return Connecting(start(emulator()))
 
 
+@pytest.fixture(scope="module")
+def known_product(start_for_all: Callable[[Emulator], Wire]) -> Connecting:
+    """The same, for tests that leave nothing behind but sign-ins."""
+    return Connecting(start_for_all(emulator()))
+
+
 def identity(product: Connecting, token: str, tenant: str = CONTOSO_TENANT_ID) -> Document:
     """The claims of an ID token, validated as a careful relying party does: by discovery, keys, issuer, audience."""
     base = f"{product.wire.emulator.authority_url}/{tenant}"
@@ -47,24 +53,23 @@ def identity(product: Connecting, token: str, tenant: str = CONTOSO_TENANT_ID) -
 
 @pytest.mark.parametrize("tenant", ["organizations", "common", CONTOSO_TENANT_ID, "contoso.example"])
 @pytest.mark.parametrize("mode", ["query", "form_post"])
-def test_msal_signs_a_person_in(product: Connecting, tenant: str, mode: str) -> None:
+@pytest.mark.filterwarnings("ignore:response_mode='form_post' is recommended:UserWarning")
+def test_msal_signs_a_person_in(known_product: Connecting, tenant: str, mode: str) -> None:
     """PKCE, state and nonce of real MSAL go through the page; the ID token says who it was, in which tenant."""
-    client = product.msal(tenant)
+    client = known_product.msal(tenant)
     flow = client.initiate_auth_code_flow([], redirect_uri=REDIRECT, response_mode=mode, login_hint=ADA)
-    page = product.browser.open(flow["auth_uri"])
+    page = known_product.browser.open(flow["auth_uri"])
     chosen = [option for option in page.all("option") if "selected" in option]
     assert [option["value"] for option in chosen] == [f"{CONTOSO_TENANT_ID}/aaaaaaaa-0000-4000-8000-000000000001"]
     assert "(openid)" in page.text("permissions")
-    answer = product.browser.decide(page, ADA)
+    answer = known_product.browser.decide(page, ADA)
     if mode == "query":
         assert answer.location.startswith(f"{REDIRECT}?")
-        sent = answer.sent
     else:
         assert answer.with_id("answer")["action"] == REDIRECT
-        sent = {field["name"]: field["value"] for field in answer.all("input")}
-    result = client.acquire_token_by_auth_code_flow(flow, sent)
+    result = client.acquire_token_by_auth_code_flow(flow, answer.sent)
     assert "error" not in result, result
-    claims = identity(product, result["id_token"])
+    claims = identity(known_product, result["id_token"])
     assert claims["tid"] == CONTOSO_TENANT_ID
     assert claims["preferred_username"] == ADA
     assert claims["name"] == "Ada Çelik"
@@ -76,7 +81,7 @@ def test_msal_signs_a_person_in(product: Connecting, tenant: str, mode: str) -> 
 def test_msal_renews_by_refresh_token_until_consent_goes(product: Connecting) -> None:
     """A refresh token brings new tokens, is kept over its use, and ends with the app's consent."""
     client = product.msal()
-    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=REDIRECT)
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=REDIRECT, response_mode="form_post")
     sent = product.browser.visit(flow["auth_uri"], MARCO).sent
     first = client.acquire_token_by_auth_code_flow(flow, sent)
     again = client.acquire_token_by_refresh_token(first["refresh_token"], ["User.Read"])
@@ -89,13 +94,13 @@ def test_msal_renews_by_refresh_token_until_consent_goes(product: Connecting) ->
     assert refused["error_codes"] == [65001]
 
 
-def test_a_persons_token_opens_no_directory(product: Connecting) -> None:
+def test_a_persons_token_opens_no_directory(known_product: Connecting) -> None:
     """It has no roles, so Graph's app-only reads are forbidden to it."""
-    client = product.msal()
-    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=REDIRECT)
-    result = client.acquire_token_by_auth_code_flow(flow, product.browser.visit(flow["auth_uri"], ADA).sent)
-    assert product.wire.get("/users", token=result["access_token"]).status_code == 403
-    assert product.wire.get("/users", token=result["id_token"]).status_code == 401
+    client = known_product.msal()
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=REDIRECT, response_mode="form_post")
+    result = client.acquire_token_by_auth_code_flow(flow, known_product.browser.visit(flow["auth_uri"], ADA).sent)
+    assert known_product.wire.get("/users", token=result["access_token"]).status_code == 403
+    assert known_product.wire.get("/users", token=result["id_token"]).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -115,11 +120,11 @@ def test_a_persons_token_opens_no_directory(product: Connecting) -> None:
     ],
 )
 def test_a_request_that_cannot_be_trusted_ends_on_a_page(
-    product: Connecting, changes: dict[str, str | None], code: int
+    known_product: Connecting, changes: dict[str, str | None], code: int
 ) -> None:
     """Until the redirect URI is known to be the app's, nobody is sent anywhere, whatever else is wrong."""
     for more in ({}, {"scope": "nonsense"}, {"prompt": "none"}):
-        page = product.browser.open(product.authorize_url(**{**more, **changes}))
+        page = known_product.browser.open(known_product.authorize_url(**{**more, **changes}))
         assert page.status == 400
         assert "Location" not in page.response.headers
         assert page.text("code") == str(code)
@@ -144,10 +149,10 @@ def test_a_request_that_cannot_be_trusted_ends_on_a_page(
     ],
 )
 def test_a_bad_request_of_a_known_app_goes_back_to_it(
-    product: Connecting, changes: dict[str, str | None], error: str, code: int
+    known_product: Connecting, changes: dict[str, str | None], error: str, code: int
 ) -> None:
     """With the OAuth word, Entra's code and the state."""
-    page = product.browser.open(product.authorize_url(**changes))
+    page = known_product.browser.open(known_product.authorize_url(**changes))
     assert page.status == 302
     assert page.location.startswith(f"{REDIRECT}?")
     assert (page.sent["error"], page.sent["state"]) == (error, "s-1")
@@ -175,9 +180,9 @@ def test_cancel_is_access_denied(product: Connecting) -> None:
         ("organizations", SCRIPT, 50034),
     ],
 )
-def test_who_cannot_sign_in_is_told_so(product: Connecting, tenant: str, who: str, code: int) -> None:
+def test_who_cannot_sign_in_is_told_so(known_product: Connecting, tenant: str, who: str, code: int) -> None:
     """A disabled account, one of another tenant, none at all: no code is issued, and a name is never markup."""
-    answer = product.browser.visit(product.authorize_url(tenant), who)
+    answer = known_product.browser.visit(known_product.authorize_url(tenant), who)
     said = answer.text("error") if code != 90014 else answer.sent["error_description"]
     assert f"AADSTS{code}: " in said
     assert "code=" not in answer.response.headers.get("Location", "")
@@ -193,11 +198,11 @@ def test_a_user_cannot_allow_what_only_an_administrator_may(product: Connecting)
     assert "code" in product.browser.visit(url, DAAN).sent
 
 
-def test_a_code_is_good_once(product: Connecting) -> None:
+def test_a_code_is_good_once(known_product: Connecting) -> None:
     """The second redemption is AADSTS54005."""
-    code = product.browser.visit(product.authorize_url(), ADA).sent["code"]
-    assert "id_token" in product.redeem(code)
-    assert product.redeem(code)["error_codes"] == [54005]
+    code = known_product.browser.visit(known_product.authorize_url(), ADA).sent["code"]
+    assert "id_token" in known_product.redeem(code)
+    assert known_product.redeem(code)["error_codes"] == [54005]
 
 
 def test_a_code_is_good_for_ten_minutes(product: Connecting) -> None:
@@ -221,21 +226,21 @@ def test_a_code_is_good_for_ten_minutes(product: Connecting) -> None:
         ({"tenant": "other"}, 700005),
     ],
 )
-def test_a_stolen_code_is_worth_nothing(product: Connecting, changes: dict[str, str | None], code: int) -> None:
+def test_a_stolen_code_is_worth_nothing(known_product: Connecting, changes: dict[str, str | None], code: int) -> None:
     """Without the redirect URI, the secret, the verifier or the tenant it belongs to; the owner still redeems it."""
-    url = product.authorize_url(code_challenge=VERIFIER, code_challenge_method="plain")
-    good = product.browser.visit(url, ADA).sent["code"]
-    tenant = product.wire.emulator.tenants[1].tenant_id if "tenant" in changes else "organizations"
+    url = known_product.authorize_url(code_challenge=VERIFIER, code_challenge_method="plain")
+    good = known_product.browser.visit(url, ADA).sent["code"]
+    tenant = known_product.wire.emulator.tenants[1].tenant_id if "tenant" in changes else "organizations"
     form = {"code_verifier": VERIFIER, **{name: value for name, value in changes.items() if name != "tenant"}}
     stolen = str(form.pop("code", good))
-    assert product.redeem(stolen, tenant, **form)["error_codes"] == [code]
-    assert "id_token" in product.redeem(good, code_verifier=VERIFIER)
+    assert known_product.redeem(stolen, tenant, **form)["error_codes"] == [code]
+    assert "id_token" in known_product.redeem(good, code_verifier=VERIFIER)
 
 
-def test_a_verifier_without_a_challenge_is_refused(product: Connecting) -> None:
+def test_a_verifier_without_a_challenge_is_refused(known_product: Connecting) -> None:
     """Somebody stripped the challenge from the request: the flow is not downgraded in silence."""
-    code = product.browser.visit(product.authorize_url(), ADA).sent["code"]
-    assert product.redeem(code, code_verifier=VERIFIER)["error_codes"] == [501481]
+    code = known_product.browser.visit(known_product.authorize_url(), ADA).sent["code"]
+    assert known_product.redeem(code, code_verifier=VERIFIER)["error_codes"] == [501481]
 
 
 def test_an_account_that_ends_takes_its_codes_along(product: Connecting) -> None:
@@ -248,9 +253,9 @@ def test_an_account_that_ends_takes_its_codes_along(product: Connecting) -> None
     assert product.redeem(code)["error_codes"] == [50057]
 
 
-def test_the_pages_say_no_more_than_they_must(product: Connecting) -> None:
+def test_the_pages_say_no_more_than_they_must(known_product: Connecting) -> None:
     """No storing, no framing, no foreign content, labels for every field, no script."""
-    page = product.browser.open(product.authorize_url(state=SCRIPT, login_hint=f'"{SCRIPT}'))
+    page = known_product.browser.open(known_product.authorize_url(state=SCRIPT, login_hint=f'"{SCRIPT}'))
     headers = page.response.headers
     assert headers["Cache-Control"] == "no-store, no-cache"
     assert headers["X-Frame-Options"] == "DENY"
@@ -263,10 +268,10 @@ def test_the_pages_say_no_more_than_they_must(product: Connecting) -> None:
     assert {button["id"] for button in page.all("button")} == {"accept", "cancel"}
 
 
-def test_a_posted_answer_escapes_what_came_along(product: Connecting) -> None:
+def test_a_posted_answer_escapes_what_came_along(known_product: Connecting) -> None:
     """The state is markup to nobody, and comes back as it was."""
     state = f'"><{SCRIPT}'
-    page = product.browser.visit(product.authorize_url(response_mode="form_post", state=state), ADA)
+    page = known_product.browser.visit(known_product.authorize_url(response_mode="form_post", state=state), ADA)
     assert SCRIPT not in page.response.text
     assert {"name": "state", "type": "hidden", "value": state} in page.all("input")
 
@@ -304,9 +309,9 @@ def test_no_code_and_no_token_is_in_the_journal(product: Connecting) -> None:
         assert secret not in shown
 
 
-def test_the_client_info_names_the_account(product: Connecting) -> None:
+def test_the_client_info_names_the_account(known_product: Connecting) -> None:
     """It is what MSAL makes the account's id from, and comes when asked for only."""
-    codes = [product.browser.visit(product.authorize_url(), ADA).sent["code"] for _ in range(2)]
-    assert "client_info" not in product.redeem(codes[0])
-    info = product.redeem(codes[1], client_info="1")["client_info"]
+    codes = [known_product.browser.visit(known_product.authorize_url(), ADA).sent["code"] for _ in range(2)]
+    assert "client_info" not in known_product.redeem(codes[0])
+    info = known_product.redeem(codes[1], client_info="1")["client_info"]
     assert json.loads(base64.urlsafe_b64decode(info + "=="))["utid"] == CONTOSO_TENANT_ID

@@ -10,6 +10,7 @@ from entraid_service.errors import GraphThrottled
 from entraid_service.graph import Limits
 from entraid_service.graph.budget import Budget
 from entraid_service.graph.limits import LoopTimer
+from entraid_service.graph.pace import Usage
 from entraid_service.graph.retry_after import parse_retry_after
 from entraid_service.model.ids import GroupId
 from entraid_service.ports import DirectorySource
@@ -144,7 +145,7 @@ async def test_concurrency_falls_after_a_throttle_and_recovers() -> None:
         budget.throttled(timedelta(seconds=1), turn=turn)
     assert budget.allowed == 2
     for _ in range(60):
-        budget.succeeded()
+        budget.succeeded(Usage())
     assert budget.allowed == 8
 
 

@@ -197,7 +197,7 @@ async def test_a_source_does_no_io_before_it_is_asked(cloud: ScriptedCloud) -> N
 
 async def test_a_federated_identity_without_a_token_file_says_so(cloud: ScriptedCloud) -> None:
     """Nothing is faked for a credential that is not configured."""
-    with pytest.raises(CredentialsRejected, match="no federated token file is configured"):
+    with pytest.raises(CredentialsRejected, match="and none is configured"):
         cloud.authority().token_source(tenant=TENANT, client_id=CLIENT, credential=FederatedIdentity())
 
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
 
+from entraid_emulator.changes import Change
 from entraid_emulator.graph.call import Answer, Call
 from entraid_emulator.graph.delta_options import parse_delta, tracked
-from entraid_emulator.graph.delta_records import Record, Told, View, changed, removed, whole
+from entraid_emulator.graph.delta_records import Record, Told, View, changed, removed, seen_before, whole
 from entraid_emulator.graph.delta_tokens import RoundPage, Tracked
 from entraid_emulator.graph.errors import GraphError, expired_page_token, gone, old_delta_link, sync_state_not_found
 from entraid_emulator.graph.permissions import READ_HIDDEN_MEMBERS, allows
@@ -159,12 +160,16 @@ def _fill(filled: _Filled, view: View, page: RoundPage, shelf: Shelf, *, sizes: 
 
 def _told(view: View, page: RoundPage, shelf: Shelf, thing: ObjectId, *, offset: int, room: int) -> Told:
     found = shelf.get(thing)
-    if found is None:
-        return removed(thing, view.directory)
     if page.after is None:
-        return whole(view, found, offset=offset, room=room)
+        if found is None:
+            return removed(thing, view.directory)
+        return whole(view, found, seen_before(view, thing), offset=offset, room=room)
     log = view.directory.changes
     entries = log.of(view.entity.odata_type, thing, after=page.after, until=page.until)
+    if found is None:
+        # an object that was gone all the while, or went after the round began, is not told of now
+        is_told = any(entry.what is Change.REMOVED for entry in entries)
+        return removed(thing, view.directory) if is_told else Told(None)
     return changed(view, found, entries, offset=offset, room=room)
 
 

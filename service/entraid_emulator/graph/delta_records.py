@@ -13,7 +13,7 @@ from entraid_emulator.changes import Entry as Logged
 from entraid_emulator.directory import Directory
 from entraid_emulator.graph.delta_tokens import Tracked
 from entraid_emulator.graph.schema import EntityType, is_extension
-from entraid_emulator.objects import GROUP_TYPE, ODATA_TYPE, GraphObject, Json, ObjectId, object_id, text
+from entraid_emulator.objects import ODATA_TYPE, GraphObject, Json, ObjectId, object_id, text
 
 Record = dict[str, Json]
 
@@ -70,12 +70,22 @@ def removed(thing: ObjectId, directory: Directory) -> Told:
     return Told({"id": thing, "@removed": {"reason": reason}})
 
 
-def whole(view: View, thing: GraphObject, *, offset: int, room: int) -> Told:
-    """An object in full, with the members from place `offset` on, as many as there is room for."""
+def whole(view: View, thing: GraphObject, entries: Sequence[Logged] = (), *, offset: int, room: int) -> Told:
+    """An object in full, with the members from place `offset` on, as many as there is room for.
+
+    Args:
+        view: how to look at it.
+        thing: the object.
+        entries: what happened to it in this round; links that ended are told too, for the client may know the object
+            from before it was deleted and restored.
+        offset: place of the first member.
+        room: how many members may be told.
+    """
     record = _properties(view, thing, view.names)
     named = object_id(thing)
     if view.relation == "manager":
-        _add_links(record, "manager@delta", _manager(view, named, ()))
+        former = [entry.other for entry in entries if entry.what is Change.MANAGER]
+        _add_links(record, "manager@delta", _manager(view, named, former))
     if view.relation != "members" or _is_hidden(view, thing):
         return Told(record)
     links: list[Json] = []
@@ -85,18 +95,25 @@ def whole(view: View, thing: GraphObject, *, offset: int, room: int) -> Told:
             rest = place
             break
         links.append(link)
-    if view.shows_removed and offset == 0:
-        log = view.directory.changes
-        entries = log.of(GROUP_TYPE, named, after=log.floor, until=log.version)
+    if offset == 0:
         links += [link for link in _net(view, named, entries) if link is not None and "@removed" in link]
     _add_links(record, "members@delta", links)
     return Told(record, len(links), rest)
 
 
+def seen_before(view: View, thing: ObjectId) -> Sequence[Logged]:
+    """What the log still knows of an object: an initial round may tell of members removed before it began.
+
+    Seen by others: https://github.com/microsoftgraph/microsoft-graph-docs/issues/17513
+    """
+    log = view.directory.changes
+    return log.of(view.entity.odata_type, thing, after=log.floor, until=log.version) if view.shows_removed else ()
+
+
 def changed(view: View, thing: GraphObject, entries: Sequence[Logged], *, offset: int, room: int) -> Told:
     """What changed of an object that stayed; nothing to tell if that is not tracked."""
     if any(entry.what is Change.CREATED for entry in entries):
-        return whole(view, thing, offset=offset, room=room)
+        return whole(view, thing, entries, offset=offset, room=room)
     names = _changed_names(view, entries)
     links = [] if _is_hidden(view, thing) else _changed_links(view, object_id(thing), entries)
     told = [link for link in links[offset : offset + room] if link is not None]

@@ -82,7 +82,8 @@ def _check_signed(app: AppRegistration, assertion: str, header: Mapping[str, Jso
 
 
 def _check_addressed(app: AppRegistration, claims: Mapping[str, Json], endpoints: frozenset[str]) -> None:
-    if claims.get("aud") not in endpoints:
+    audience = claims.get("aud")
+    if not isinstance(audience, str) or audience not in endpoints:
         raise refused(700023, expected=min(endpoints))
     if {str(claims.get("iss")).lower(), str(claims.get("sub")).lower()} != {app.client_id}:
         raise refused(700021, client_id=app.client_id)

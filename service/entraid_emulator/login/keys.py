@@ -64,11 +64,16 @@ class SigningKey:
 
 
 class SigningKeys:
-    """The published keys, the one in use last."""
+    """The published keys, the one in use last. Made when they are first needed: a key takes a tenth of a second."""
 
     def __init__(self) -> None:
-        self._published = [SigningKey()]
+        self._made: list[SigningKey] = []
         self._stranger: SigningKey | None = None
+
+    @property
+    def _published(self) -> list[SigningKey]:
+        self._made = self._made or [SigningKey()]
+        return self._made
 
     @property
     def key_id(self) -> str:
@@ -77,7 +82,7 @@ class SigningKeys:
 
     def roll_over(self, *, keep_old: bool = True) -> None:
         """Sign with a new key from now on; without `keep_old` the old ones are no longer published nor good."""
-        self._published = [*(self._published if keep_old else ()), SigningKey()]
+        self._made = [*(self._published if keep_old else ()), SigningKey()]
 
     def sign(self, claims: Mapping[str, Json], *, signer: Signer = "emulator") -> str:
         """A JWT with these claims, signed with the key in use or, for tests of who checks it, otherwise."""

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from entraid_service.config.clouds import CLOUDS
+from entraid_service.config.ownapp import app_problems
 from entraid_service.config.settings import SETTINGS, Settings
 from entraid_service.model.directory import CORE_ATTRIBUTES
 from entraid_service.model.secret import Secret
@@ -177,7 +178,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"`{PREFIX}TLS_CLIENT_CA_FILE` needs `{PREFIX}TLS_CERT_FILE`: without TLS no client shows a certificate"
     if missing := [name for name in CORE_ATTRIBUTES if name not in settings.user_attributes]:
         yield f"`{PREFIX}USER_ATTRIBUTES` lacks {', '.join(missing)}, which every decision needs"
-    for name in ("ca_bundle", "tls_cert_file", "tls_key_file", "tls_client_ca_file"):
+    yield from app_problems(settings)
+    for name in ("ca_bundle", "tls_cert_file", "tls_key_file", "tls_client_ca_file", "client_certificate_file"):
         path = getattr(settings, name)
         if path and not os.access(path, os.R_OK):
             yield f"`{PREFIX}{name.upper()}` names `{path}`, which cannot be read"

@@ -65,7 +65,7 @@ class Settings:
     )
     http_address: str = _setting(
         "127.0.0.1:8080",
-        "Where health (`/healthz`, `/readyz`) and metrics (`/metrics`) listen; port 0 takes a free one.",
+        "Where health (`/healthz`, `/readyz`), metrics (`/metrics`) and the connect page listen; port 0 takes a free one.",
     )
     database_url: str = _setting(
         "sqlite:///entraid.db",
@@ -73,8 +73,34 @@ class Settings:
     )
     encryption_key: Secret = _setting(
         _NO_SECRET,
-        "32 bytes in base64 that seal stored credentials. Without it a key file is made beside the database.",
+        "32 bytes in base64 that seal stored credentials; of several lines the first seals, all of them open. Without it "
+        "a key file is made beside the database.",
         secret=True,
+    )
+    public_url: str = _setting(
+        "",
+        "Where browsers reach `http_address` from outside, `https://host[:port]`. Without it, and if that listens on "
+        "loopback, `http://localhost:PORT`. Register `<public URL>/connect/callback` as the app's redirect URI.",
+    )
+    client_id: str = _setting(
+        "",
+        "The service's own multi-tenant app, which administrators consent to. With it, one of the credentials below.",
+    )
+    client_secret: Secret = _setting(_NO_SECRET, "A secret of that app.", secret=True)
+    client_certificate_file: str = _setting("", "A certificate of that app with its private key, PEM or PFX.")
+    client_certificate_password: Secret = _setting(_NO_SECRET, "The password of that file, if it has one.", secret=True)
+    federated_token_file: str = _setting(
+        "",
+        "File with a token of the platform that the service runs on, read for each request to Entra: proves apps that "
+        "trust it (workload identity), and the service's own app where it has no other credential.",
+    )
+    managed_identity: str = _setting(
+        "",
+        "The host's managed identity instead of such a file: `system`, or the client ID of a user-assigned one.",
+    )
+    consent_redirect_uris: tuple[str, ...] = _setting(
+        (),
+        "Pages of callers on which a consent may end, comma-delimited, compared character by character.",
     )
     cloud: str = _setting(
         "public",

@@ -22,7 +22,23 @@ class TenantAccess:
 
     async def directory(self, connection: Connection) -> TenantSource:
         """See `ports.Tenants.directory`."""
-        return self._graph.directory(await self._tokens(connection))
+        tokens = await self._tokens(connection)
+        await self._note_permissions(connection, tokens)
+        return self._graph.directory(tokens)
+
+    async def _note_permissions(self, connection: Connection, tokens: TokenSource) -> None:
+        """Keeps what the token of this moment grants: an administrator may have added or revoked something."""
+        roles = (await tokens.token()).roles
+        granted = None if roles is None else tuple(sorted(roles))
+        if granted is None or granted == connection.granted_permissions:
+            return
+        await self._connections.set_health(
+            connection.id,
+            state=connection.state,
+            last_error=connection.last_error,
+            granted_permissions=granted,
+            missing_permissions=tuple(name for name in connection.missing_permissions if name not in granted),
+        )
 
     async def _tokens(self, connection: Connection) -> TokenSource:
         # A re-authorized connection has another version, so that its old tokens are not used any more.

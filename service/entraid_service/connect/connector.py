@@ -9,10 +9,11 @@ import uuid
 from dataclasses import dataclass, replace
 
 from entraid_service.connect.credentials import seal
-from entraid_service.errors import ConnectionExists, CredentialsRejected, PermissionMissing, ResourceNotFound
+from entraid_service.connect.proof import Proof, Prover
+from entraid_service.errors import ConnectionExists, ResourceNotFound
 from entraid_service.model.connection import Connection, ConnectionState, Credential
 from entraid_service.model.ids import ConnectionId, TenantId
-from entraid_service.ports import AccessToken, Authority, Clock, ConnectionStore, Graph, SecretBox
+from entraid_service.ports import Authority, Clock, ConnectionStore, Graph, SecretBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class ConnectOrder:
     client_id: str
     credential: Credential
     groups_to_sync: tuple[str, ...] = ()
+    validate_only: bool = False
+    """Proves everything and saves nothing."""
 
 
 class Connector:
@@ -38,12 +41,14 @@ class Connector:
     ) -> None:
         self._connections = connections
         self._authority = authority
-        self._graph = graph
+        self._prover = Prover(authority=authority, graph=graph)
         self._box = box
         self._clock = clock
 
     async def connect(self, order: ConnectOrder) -> Connection:
         """Proves the credentials and saves the connection, or re-authorizes the one of that id and tenant.
+
+        Until the new credential is saved the old one stays in use, and decisions never wait for either.
 
         Raises:
             CredentialsRejected: Entra rejected tenant, app or credential.
@@ -56,13 +61,11 @@ class Connector:
         """
         former = await self._find(order.connection_id)
         tenant_id = await self._authority.resolve_tenant(order.tenant)
-        if former is not None and former.tenant_id != tenant_id:
-            raise ConnectionExists(
-                f"`connections/{former.id}` belongs to tenant `{former.tenant_id}`; choose another connection ID, "
-                "or disconnect that one first"
-            )
-        token = await self._prove(order, tenant_id)
-        connection = self._describe(order, tenant_id, token=token, former=former)
+        check_same_tenant(former, tenant_id)
+        proof = await self._prover.prove(tenant_id, client_id=order.client_id, credential=order.credential)
+        connection = self._describe(order, tenant_id, proof=proof, former=former)
+        if order.validate_only:
+            return connection
         credential = seal(order.credential, uid=connection.uid, box=self._box)
         if former is None:
             await self._connections.create(connection, credential)
@@ -113,23 +116,8 @@ class Connector:
         except ResourceNotFound:
             return None
 
-    async def _prove(self, order: ConnectOrder, tenant_id: TenantId) -> AccessToken:
-        tokens = self._authority.token_source(tenant=tenant_id, client_id=order.client_id, credential=order.credential)
-        token = await tokens.token()
-        if token.tenant_id not in (None, tenant_id):
-            raise CredentialsRejected(
-                f"Entra answered with a token of tenant `{token.tenant_id}`, not of `{tenant_id}`: it is not used; "
-                "check the tenant and the authority URL"
-            )
-        probe = await self._graph.directory(tokens).probe()
-        if probe.missing_permissions:
-            raise PermissionMissing(
-                _missing_text(probe.missing_permissions, client_id=order.client_id), missing=probe.missing_permissions
-            )
-        return token
-
     def _describe(
-        self, order: ConnectOrder, tenant_id: TenantId, *, token: AccessToken, former: Connection | None
+        self, order: ConnectOrder, tenant_id: TenantId, *, proof: Proof, former: Connection | None
     ) -> Connection:
         now = self._clock.now()
         return Connection(
@@ -144,14 +132,19 @@ class Connector:
             version=former.version + 1 if former else 1,
             # Re-authorizing must not widen what is synced by leaving it out.
             groups_to_sync=order.groups_to_sync or (former.groups_to_sync if former else ()),
-            granted_permissions=tuple(sorted(token.roles or ())),
+            granted_permissions=proof.granted_permissions,
+            credential_expire_time=proof.credential_expire_time,
         )
 
 
-def _missing_text(missing: tuple[str, ...], *, client_id: str) -> str:
-    names = ", ".join(f"`{name}`" for name in missing)
-    return (
-        f"app `{client_id}` lacks the Microsoft Graph application permission {names}: add it under App registrations > "
-        "API permissions > Microsoft Graph > Application permissions, let an administrator grant consent, "
-        "and connect again"
-    )
+def check_same_tenant(former: Connection | None, tenant_id: TenantId) -> None:
+    """Refuses to give a connection to another tenant; one that waits for its first consent belongs to none yet.
+
+    Raises:
+        ConnectionExists: It belongs to another one.
+    """
+    if former is not None and former.tenant_id and former.tenant_id != tenant_id:
+        raise ConnectionExists(
+            f"`connections/{former.id}` belongs to tenant `{former.tenant_id}`; choose another connection ID, "
+            "or disconnect that one first"
+        )

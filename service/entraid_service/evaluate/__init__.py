@@ -5,6 +5,6 @@ on the condition alone; `decide` answers for one user.
 """
 
 from entraid_service.evaluate.compile import Compiled, compile_condition
-from entraid_service.evaluate.decide import decide
+from entraid_service.evaluate.decide import decide, decide_about
 
-__all__ = ["Compiled", "compile_condition", "decide"]
+__all__ = ["Compiled", "compile_condition", "decide", "decide_about"]

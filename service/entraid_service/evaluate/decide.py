@@ -9,6 +9,7 @@ from entraid_service.evaluate.explain import traced, untested
 from entraid_service.evaluate.reasons import carried_by, in_the_way_of
 from entraid_service.model.decision import Decision, Outcome, Reason, ReasonCode
 from entraid_service.model.ids import UserId
+from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.snapshot import Nobody, Snapshot
 
 _NOBODY = {
@@ -38,6 +39,11 @@ def decide(snapshot: Snapshot, compiled: Compiled, user: str, *, explain: bool =
     person = snapshot.find(user)
     if isinstance(person, Nobody):
         return _denied(_NOBODY[person], compiled, explain=explain)
+    return decide_about(snapshot, compiled, person, explain=explain)
+
+
+def decide_about(snapshot: Snapshot, compiled: Compiled, person: Person, *, explain: bool = False) -> Decision:
+    """Decides for somebody who is at hand, as `decide` does for whom it finds; he has to be of the same revision."""
     if not person.is_enabled:
         return _denied(_DISABLED, compiled, explain=explain, user_id=person.user.id)
     result = compiled.test(snapshot, person)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from entraid_service.evaluate.result import Finding, Node
 from entraid_service.evaluate.wording import quoted
+from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import GroupCondition
 from entraid_service.model.decision import Outcome, Reason, ReasonCode
 from entraid_service.model.ids import GroupId, fold, is_guid
@@ -67,6 +68,10 @@ class GroupLeaf:
         if bound.missing and not bound.missing.isdisjoint(direct):
             return self._unsynced(min(bound.missing.intersection(direct)))
         return bound.miss
+
+    def candidates(self, groups: GroupCatalog) -> Candidates | None:
+        """See `Node`."""
+        return None if self._is_negative else Candidates(groups.bound(self).members)
 
     def bind(self, catalog: GroupCatalog) -> _Targets:
         """Looks up what the values mean at this revision."""

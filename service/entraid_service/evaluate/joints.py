@@ -5,8 +5,10 @@ first that holds, because that one carries the answer.
 """
 
 from entraid_service.evaluate.result import Combined, Node, Result
+from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import Combinator
 from entraid_service.model.decision import Outcome
+from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.snapshot import Snapshot
 
@@ -24,6 +26,11 @@ class AllOf:
         """See `Node`."""
         results = tuple([child.test(snapshot, person) for child in self.children])
         return Combined(self, min([result.outcome for result in results]), results)
+
+    def candidates(self, groups: GroupCatalog) -> Candidates | None:
+        """See `Node`: those of any one condition, so the ones that are the least work."""
+        bounds = [found for child in self.children if (found := child.candidates(groups)) is not None]
+        return min(bounds, key=lambda found: found.weight, default=None)
 
 
 class AnyOf:
@@ -45,6 +52,16 @@ class AnyOf:
                 return Combined(self, Outcome.SATISFIED, tuple(results))
         return Combined(self, max([result.outcome for result in results]), tuple(results))
 
+    def candidates(self, groups: GroupCatalog) -> Candidates | None:
+        """See `Node`: those of all conditions together."""
+        union = Candidates()
+        for child in self.children:
+            found = child.candidates(groups)
+            if found is None:
+                return None
+            union |= found
+        return union
+
 
 class NoneOf:
     """The opposite of the greatest of its conditions' outcomes."""
@@ -59,3 +76,8 @@ class NoneOf:
         """See `Node`."""
         results = tuple([child.test(snapshot, person) for child in self.children])
         return Combined(self, max([result.outcome for result in results]).negated(), results)
+
+    def candidates(self, groups: GroupCatalog) -> Candidates | None:
+        """See `Node`: who is not ruled out may be anybody."""
+        del groups
+        return None

@@ -7,11 +7,13 @@ empty, and is unknown where the positive one is.
 from entraid_service.evaluate.match import matcher
 from entraid_service.evaluate.result import Finding, Node
 from entraid_service.evaluate.wording import failed, passed
+from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import AttributeCondition, ManagerCondition, Operator, UserCondition
 from entraid_service.model.decision import Outcome, Reason, ReasonCode
 from entraid_service.model.directory import CORE_ATTRIBUTES
 from entraid_service.model.ids import UserId, fold, fold_name, is_guid
 from entraid_service.model.scope import Scope
+from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.snapshot import Snapshot
 
@@ -75,6 +77,11 @@ class AttributeLeaf:
             return self._answers.hit if self._matches(texts) else self._answers.miss
         return self._if_parts if person.has_parts(self._name) else self._answers.miss
 
+    def candidates(self, groups: GroupCatalog) -> Candidates | None:
+        """See `Node`: attributes are not looked up, they are read."""
+        del groups
+        return None
+
     def _is_synced(self, scope: Scope) -> bool:
         return not self._is_manager and scope.knows_attribute(self._name)
 
@@ -94,6 +101,7 @@ class UserLeaf:
         values = [fold_name(value) for value in condition.values]
         self.field = condition.field
         self._matches = matcher(condition.operator, values)
+        self._candidates = Candidates(names=frozenset(values)) if condition.operator is Operator.IS else None
         self._is_by_name = _is_by_name(condition.operator, values)
         self._answers = _Answers(
             "the user's object ID, user principal name or mail",
@@ -111,6 +119,11 @@ class UserLeaf:
         if self._is_by_name and not _knows_aliases(snapshot.version.scope):
             return self._aliases_unknown
         return self._answers.miss
+
+    def candidates(self, groups: GroupCatalog) -> Candidates | None:
+        """See `Node`."""
+        del groups
+        return self._candidates
 
 
 class ManagerLeaf:
@@ -150,6 +163,11 @@ class ManagerLeaf:
         if self._is_for_any:
             return self._answers.hit
         return self._compare(snapshot, manager_id)
+
+    def candidates(self, groups: GroupCatalog) -> Candidates | None:
+        """See `Node`: who reports to somebody is not looked up."""
+        del groups
+        return None
 
     def _compare(self, snapshot: Snapshot, manager_id: UserId) -> Finding:
         manager = snapshot.person(manager_id)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from entraid_service.evaluate.match import matcher
 from entraid_service.evaluate.result import Finding, Node
 from entraid_service.evaluate.wording import failed
+from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import GroupCondition, Operator
 from entraid_service.model.decision import Outcome, Reason, ReasonCode
 from entraid_service.model.ids import GroupId, fold
@@ -62,6 +63,15 @@ class GroupPatternLeaf:
         if if_none is self._miss and not person.direct_groups <= names.keys():
             return self._in_unsynced
         return if_none
+
+    def candidates(self, groups: GroupCatalog) -> Candidates | None:
+        """See `Node`."""
+        if self._is_negative:
+            return None
+        matching = (group for group, name in groups.folded.items() if self._matches((name,)))
+        if self._direct_only:
+            return Candidates(frozenset(matching))
+        return Candidates(frozenset[GroupId]().union(*map(groups.closure.contains, matching)))
 
     def bind(self, catalog: GroupCatalog) -> _IfNone:
         """Looks whether somebody of whom no known group matches may be in a matching one all the same."""

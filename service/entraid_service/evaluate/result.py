@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import Combinator
 from entraid_service.model.decision import Outcome, Reason
 from entraid_service.model.ids import GroupId
+from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.snapshot import Snapshot
 
@@ -51,6 +53,9 @@ class Node(Protocol):
         Raises:
             StoreUnavailable: The database cannot be read.
         """
+
+    def candidates(self, groups: GroupCatalog) -> Candidates | None:
+        """Among whom those are of whom it comes out SATISFIED; None if that may be anybody."""
 
 
 class Joint(Node, Protocol):

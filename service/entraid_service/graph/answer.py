@@ -9,6 +9,9 @@ import orjson
 _SHOWN = 200
 """Characters of Graph's own words that are passed on."""
 
+_DEEPEST = 8
+"""Inner errors that are looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -43,6 +46,18 @@ class Answer:
         if not isinstance(error, dict):
             return "", ""
         return _line(error.get("code")), _line(error.get("message"))
+
+    def codes(self) -> list[str]:
+        """Every code of Graph's error body in lower case, the outermost first.
+
+        Inner errors tell it closer: https://learn.microsoft.com/graph/errors#error-resource-type.
+        """
+        found: list[str] = []
+        error = (self.json() or {}).get("error")
+        while isinstance(error, dict) and len(found) < _DEEPEST:
+            found.append(_line(error.get("code")).lower())
+            error = error.get("innerError", error.get("innererror"))
+        return found
 
     def described(self) -> str:
         """Status, code and message in one line."""

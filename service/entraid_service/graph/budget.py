@@ -1,8 +1,9 @@
-"""How many requests of one tenant are under way, and when none may start.
+"""How many requests of one app in one tenant are under way, and when none may start.
 
 The number falls to half when Graph throttles and grows by one for each round of successes (additive increase,
 multiplicative decrease). While a throttle lasts nothing starts: requests made meanwhile count against the tenant too
-(https://learn.microsoft.com/graph/throttling).
+(https://learn.microsoft.com/graph/throttling). Before it comes to that requests are spread: when the resource units of
+ten seconds are used, and, the longer the more, when Graph says that the limit is near.
 """
 
 import asyncio
@@ -13,20 +14,28 @@ from datetime import timedelta
 
 from entraid_service.errors import GraphThrottled
 from entraid_service.graph.limits import Limits, Timer
+from entraid_service.graph.pace import Usage
+
+_WINDOW = 10.0
+"""Seconds over which Graph counts resource units."""
 
 
 class Budget:
-    """The turns of one tenant's requests."""
+    """The turns of the requests of one app in one tenant; all that read it share one."""
 
     def __init__(self, limits: Limits, *, timer: Timer) -> None:
         self._most = limits.concurrency
         self._longest_wait = limits.longest_wait
+        self._units = limits.units
+        self._press = limits.press.total_seconds()
         self._timer = timer
         self._allowed = float(limits.concurrency)
         self._busy = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed_until = timer.time()
         self._round = 0
+        self._used = 0.0
+        self._used_at = timer.time()
 
     @property
     def allowed(self) -> int:
@@ -57,9 +66,19 @@ class Budget:
             self._round += 1
             self._allowed = max(1.0, self._allowed / 2)
 
-    def succeeded(self) -> None:
-        """Notes that Graph answered."""
-        if self._allowed < self._most:
+    def answered(self, usage: Usage) -> None:
+        """Notes what an answer cost, and spreads what follows if the allowance is used or nearly so."""
+        now = self._timer.time()
+        rate = self._units / _WINDOW
+        self._used = max(0.0, self._used - (now - self._used_at) * rate) + usage.units
+        self._used_at = now
+        pause = max((self._used - self._units) / rate, usage.excess * self._press)
+        if pause > 0:
+            self._closed_until = max(self._closed_until, now + pause)
+
+    def succeeded(self, usage: Usage) -> None:
+        """Notes that Graph answered with data; near the limit that is no reason for more at once."""
+        if self._allowed < self._most and not usage.excess:
             self._allowed = min(float(self._most), self._allowed + 1 / self._allowed)
             self._wake()
 

@@ -7,8 +7,10 @@ is renewed once. Everything else is a refusal. What the data means is not known 
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
+from typing import TypeAlias
 
 from yarl import URL
 
@@ -17,6 +19,7 @@ from entraid_service.graph.answer import Answer, NoAnswer
 from entraid_service.graph.budget import Budget
 from entraid_service.graph.http import GraphHttp
 from entraid_service.graph.limits import Limits, Timer
+from entraid_service.graph.pace import usage
 from entraid_service.graph.permissions import Subject
 from entraid_service.graph.refusals import claims_challenge, refusal
 from entraid_service.graph.retry_after import parse_http_date, parse_retry_after
@@ -32,16 +35,28 @@ _HERD_SECONDS = 1.0
 _MOST_DOUBLINGS = 16
 _random = secrets.SystemRandom()
 
+OnRequest: TypeAlias = Callable[[int | None], None]
+
 
 class GraphCaller:
-    """Gets JSON objects from Graph for one tenant."""
+    """Gets JSON objects from Graph for one tenant. `on_request` is told each answer's status, None if none came."""
 
-    def __init__(self, *, http: GraphHttp, tokens: TokenSource, budget: Budget, limits: Limits, timer: Timer) -> None:
+    def __init__(
+        self,
+        *,
+        http: GraphHttp,
+        tokens: TokenSource,
+        budget: Budget,
+        limits: Limits,
+        timer: Timer,
+        on_request: OnRequest | None = None,
+    ) -> None:
         self._http = http
         self._tokens = tokens
         self._budget = budget
         self._limits = limits
         self._timer = timer
+        self._on_request = on_request
         self._renewing = asyncio.Lock()
         self._fresh: AccessToken | None = None
         self.requests = RequestCount()
@@ -61,7 +76,7 @@ class GraphCaller:
             if isinstance(outcome, Answer) and outcome.status == HTTPStatus.OK:
                 body = outcome.json()
                 if body is not None:
-                    self._budget.succeeded()
+                    self._budget.succeeded(usage(outcome.headers))
                     return body
             if isinstance(outcome, Answer) and not story.is_renewed and await self._is_renewed(token, outcome):
                 story.is_renewed = True
@@ -106,9 +121,17 @@ class GraphCaller:
                 outcome: Answer | NoAnswer = await self._http.get(url, token=token.secret)
             except NoAnswer as error:
                 outcome = error
+        self._note(outcome)
+        return token, outcome, turn
+
+    def _note(self, outcome: Answer | NoAnswer) -> None:
+        answer = outcome if isinstance(outcome, Answer) else None
+        if answer is not None:
+            self._budget.answered(usage(answer.headers))
         if _is_throttle(outcome):
             self.requests.throttled += 1
-        return token, outcome, turn
+        if self._on_request is not None:
+            self._on_request(answer.status if answer else None)
 
     def _asked_wait(self, outcome: Answer | NoAnswer) -> timedelta | None:
         """The wait that Graph asked for; it goes by the answer's own date, so that clocks may differ."""

@@ -1,23 +1,19 @@
 """From Graph's JSON to our values. Pure.
 
-Every known, non-empty property is kept. A record that is odd is left out and named; it never stops the others. A page
-of which nothing can be read is no page of Graph's.
+Every known, non-empty property is kept. A record that is odd is left out and named; it never stops the others.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from entraid_service.graph.refusals import unusable
 from entraid_service.model.directory import AttributeValue, Group, GroupKind, Member, MemberKind, Scalar, User
 from entraid_service.model.ids import GroupId, UserId
-from entraid_service.ports import Page, Skipped
+from entraid_service.ports import Skipped
 
-T = TypeVar("T", User, Group, Member)
+T = TypeVar("T")
 
-_FEW = 3
-"""A page with no more odd records than this may be odd as a whole."""
-
-_MEMBER_KINDS = {"microsoft.graph.user": MemberKind.USER, "microsoft.graph.group": MemberKind.GROUP}
+_MEMBER_KINDS = {"#microsoft.graph.user": MemberKind.USER, "#microsoft.graph.group": MemberKind.GROUP}
+_SCALARS = (str, bool, int, float)
 _HIDDEN = "hiddenmembership"
 
 
@@ -25,24 +21,19 @@ class OddRecord(Exception):  # noqa: N818 - it says what it is
     """A record that cannot be read; the text says why."""
 
 
-def decode_page(records: Sequence[object], decode: Callable[[Mapping[str, object]], T], *, what: str) -> Page[T]:
-    """The records of a page, and those that were left out.
-
-    Raises:
-        GraphUnavailable: All of them are odd, and they are more than a few.
-    """
-    items: list[T] = []
-    skipped: list[Skipped] = []
+def decode_records(
+    records: Iterable[object],
+    decode: Callable[[Mapping[str, object]], T],
+    *,
+    items: list[T],
+    skipped: list[Skipped],
+) -> None:
+    """Adds the records to `items`, and those that are odd to `skipped`."""
     for record in records:
         try:
-            items.append(decode(_object(record)))
+            items.append(decode(as_object(record)))
         except OddRecord as error:
-            skipped.append(Skipped(_known_id(record), str(error)))
-    if len(skipped) > _FEW and not items:
-        raise unusable(
-            f"none of the {len(skipped)} {what} of a page can be read, the first because {skipped[0].problem}"
-        )
-    return Page(items, skipped)
+            skipped.append(Skipped(known_id(record), str(error)))
 
 
 def decode_user(record: Mapping[str, object]) -> User:
@@ -53,12 +44,15 @@ def decode_user(record: Mapping[str, object]) -> User:
     """
     attributes: dict[str, AttributeValue] = {}
     for name, value in record.items():
+        if value is None or "@" in name:
+            continue  # annotations have an @ in their names, properties never
         if type(value) is str:
-            if value and name != "id" and "@odata." not in name:
+            if value:
                 attributes[name] = value
-        elif value is not None and name not in {"id", "manager"}:
-            _flatten(name, value, attributes)
-    return User(UserId(_id(record)), attributes, _manager(record))
+        elif name != "manager":
+            flatten(name, value, attributes)
+    attributes.pop("id", None)
+    return User(UserId(decode_id(record)), attributes, _manager(record))
 
 
 def decode_group(record: Mapping[str, object]) -> Group:
@@ -68,7 +62,7 @@ def decode_group(record: Mapping[str, object]) -> Group:
         OddRecord: It has no id.
     """
     return Group(
-        id=GroupId(_id(record)),
+        id=GroupId(decode_id(record)),
         display_name=_text(record, "displayName"),
         kind=_kind(record),
         description=_text(record, "description"),
@@ -83,24 +77,23 @@ def decode_member(record: Mapping[str, object]) -> Member:
     Raises:
         OddRecord: It has no id, or nothing tells what it is.
     """
-    member_id = _id(record)
+    kind = member_kind(record)
+    member_id = decode_id(record)
+    if kind is None:
+        raise OddRecord("it has no `@odata.type`")
+    return Member(member_id, kind)
+
+
+def member_kind(record: Mapping[str, object]) -> MemberKind | None:
+    """What a member is, None where nothing tells."""
     odata_type = record.get("@odata.type")
     if isinstance(odata_type, str) and odata_type:
-        return Member(member_id, _MEMBER_KINDS.get(odata_type.lstrip("#").lower(), MemberKind.OTHER))
+        return _MEMBER_KINDS.get(odata_type) or _MEMBER_KINDS.get(
+            f"#{odata_type.lstrip('#').lower()}", MemberKind.OTHER
+        )
     if "userPrincipalName" in record:
-        return Member(member_id, MemberKind.USER)
-    if "groupTypes" in record:
-        return Member(member_id, MemberKind.GROUP)
-    raise OddRecord("it has no `@odata.type`")
-
-
-def decode_manager_id(record: Mapping[str, object]) -> UserId:
-    """The id of a manager that was read on its own.
-
-    Raises:
-        OddRecord: It has none.
-    """
-    return UserId(_id(record))
+        return MemberKind.USER
+    return MemberKind.GROUP if "groupTypes" in record else None
 
 
 def has_hidden_membership(record: Mapping[str, object]) -> bool:
@@ -111,23 +104,34 @@ def has_hidden_membership(record: Mapping[str, object]) -> bool:
 
 def hidden_group_ids(records: Iterable[object]) -> set[str]:
     """The ids of the groups of a page that hide their members."""
-    return {_known_id(record) for record in records if isinstance(record, dict) and has_hidden_membership(record)}
+    return {known_id(record) for record in records if isinstance(record, dict) and has_hidden_membership(record)}
 
 
-def _object(record: object) -> Mapping[str, object]:
+def as_object(record: object) -> Mapping[str, object]:
+    """A record that is a JSON object at least.
+
+    Raises:
+        OddRecord: It is something else.
+    """
     if not isinstance(record, dict):
         raise OddRecord("it is no JSON object")
     return record
 
 
-def _id(record: Mapping[str, object]) -> str:
+def decode_id(record: Mapping[str, object]) -> str:
+    """The id, in lower case.
+
+    Raises:
+        OddRecord: There is none.
+    """
     value = record.get("id")
     if not isinstance(value, str) or not value:
         raise OddRecord("it has no `id`")
     return value.lower()
 
 
-def _known_id(record: object) -> str:
+def known_id(record: object) -> str:
+    """The id of a record that may be odd, empty if it has none."""
     value = record.get("id") if isinstance(record, dict) else None
     return value.lower() if isinstance(value, str) else ""
 
@@ -158,16 +162,16 @@ def _text(record: Mapping[str, object], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _flatten(name: str, value: object, into: dict[str, AttributeValue]) -> None:
+def flatten(name: str, value: object, into: dict[str, AttributeValue]) -> None:
     """Adds a value; the parts of a complex one are named with dots, those of a list of complex ones become lists."""
-    if "@odata." in name or value is None or value == "":
+    if "@" in name or value is None or value == "":
         return
-    if isinstance(value, str | bool | int | float):
+    if isinstance(value, _SCALARS):
         into[name] = value
     elif isinstance(value, dict):
         for part, inner in value.items():
             if inner is not None:
-                _flatten(f"{name}.{part}", inner, into)
+                flatten(f"{name}.{part}", inner, into)
     elif isinstance(value, list):
         _flatten_list(name, value, into)
 
@@ -175,11 +179,11 @@ def _flatten(name: str, value: object, into: dict[str, AttributeValue]) -> None:
 def _flatten_list(name: str, values: list[object], into: dict[str, AttributeValue]) -> None:
     scalars: list[Scalar] = []
     for value in values:
-        if isinstance(value, str | bool | int | float):
+        if isinstance(value, _SCALARS):
             scalars.append(value)
         elif isinstance(value, dict | list):
             parts: dict[str, AttributeValue] = {}
-            _flatten(name, value, parts)
+            flatten(name, value, parts)
             for part, inner in parts.items():
                 known = into.setdefault(part, [])
                 if isinstance(known, list):

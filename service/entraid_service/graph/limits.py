@@ -23,6 +23,10 @@ class Limits:
         answer: Time for a whole request; a page of 999 users takes Graph some seconds.
         body_bytes: Size of an answer, unpacked; a page of 999 users with every attribute takes about 5 MB.
         pages: Pages of one list; 100,000 full ones are a hundred million objects.
+        units: Resource units in ten seconds before requests are spread: Graph grants 8,000 to an app in a tenant of
+            more than 500 users (https://learn.microsoft.com/graph/throttling-limits). Smaller ones get less and are
+            read before they have used it.
+        press: The longest pause between requests while Graph says that the limit is near.
     """
 
     concurrency: int = 8
@@ -36,6 +40,8 @@ class Limits:
     answer: timedelta = timedelta(seconds=120)
     body_bytes: int = 64 * 1024 * 1024
     pages: int = 100_000
+    units: int = 8_000
+    press: timedelta = timedelta(seconds=5)
 
 
 class Timer(Protocol):

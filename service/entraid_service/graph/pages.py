@@ -1,13 +1,14 @@
-"""A list of Graph, page by page, to its end.
+"""A list of Graph, or a round of a feed, page by page, to its end.
 
-A list ends where there is no next link, and nowhere else: not at a short page, not at an empty one. Links are taken as
-they are (https://learn.microsoft.com/graph/paging), but only to Graph itself, and never twice. The next page is fetched
-while this one is used. What the records are is not known here.
+A list ends where there is no next link, and nowhere else: not at a short page, not at an empty one; a round of a feed
+ends where there is a delta link. Links are taken as they are (https://learn.microsoft.com/graph/paging), but only to
+Graph itself, and never twice. The next page is fetched while this one is used. What the records are is not known here.
 """
 
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
 
 from yarl import URL
 
@@ -17,6 +18,14 @@ _NEXT = "@odata.nextLink"
 _DELTA = "@odata.deltaLink"
 
 Fetch = Callable[[URL], Awaitable[dict[str, object]]]
+
+
+@dataclass(frozen=True, slots=True)
+class RawPage:
+    """The records of a page; the last page of a round, and no other, has the link for the next round."""
+
+    records: list[object]
+    delta_link: str = ""
 
 
 class Links:
@@ -33,10 +42,7 @@ class Links:
         Raises:
             GraphUnavailable: It leads elsewhere, was followed before, or there are too many.
         """
-        url = _parsed(link)
-        if url is None or (url.scheme, url.host, url.port) != self._origin or url.user or url.password:
-            # The token would go there.
-            raise unusable(f"a next link leads to `{_place(url)}` in place of Graph")
+        url = self.checked(link)
         mark = hashlib.blake2b(link.encode(), digest_size=16).digest()
         if mark in self._followed:
             raise unusable("a next link came twice, the list has no end")
@@ -45,9 +51,23 @@ class Links:
         self._followed.add(mark)
         return url
 
+    def checked(self, link: str) -> URL:
+        """The URL of a link that leads to Graph.
 
-async def read_pages(first: URL, *, fetch: Fetch, links: Links) -> AsyncGenerator[list[object], None]:
-    """The records of each page; a page may have none.
+        Raises:
+            GraphUnavailable: It leads elsewhere.
+        """
+        url = _parsed(link)
+        if url is None or (url.scheme, url.host, url.port) != self._origin or url.user or url.password:
+            # The token would go there.
+            raise unusable(f"a link leads to `{_place(url)}` in place of Graph")
+        return url
+
+
+async def read_pages(
+    first: URL, *, fetch: Fetch, links: Links, is_round: bool = False
+) -> AsyncGenerator[RawPage, None]:
+    """Each page of a list, or of a round of a feed; a page may have no records.
 
     Raises:
         GraphUnavailable: A page or a link breaks the protocol; and what `fetch` raises.
@@ -59,9 +79,10 @@ async def read_pages(first: URL, *, fetch: Fetch, links: Links) -> AsyncGenerato
         while True:
             records = _records(body)
             link = _next_link(body)
+            delta_link = _delta_link(body, links) if is_round and link is None else ""
             if link is not None:
                 upcoming = asyncio.ensure_future(fetch(links.follow(link)))
-            yield records
+            yield RawPage(records, delta_link)
             if upcoming is None:
                 return
             body = await upcoming
@@ -94,6 +115,15 @@ def _next_link(body: dict[str, object]) -> str | None:
         raise unusable("a next link is not a text")
     if body.get(_DELTA) is not None:
         raise unusable("a page has both a next link and a delta link")
+    return link
+
+
+def _delta_link(body: dict[str, object], links: Links) -> str:
+    link = body.get(_DELTA)
+    if not isinstance(link, str) or not link:
+        # https://learn.microsoft.com/graph/delta-query-overview: a round that ends without one is not complete.
+        raise unusable("a page of a feed has neither a next link nor a delta link")
+    links.checked(link)
     return link
 
 

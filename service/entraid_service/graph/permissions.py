@@ -24,6 +24,7 @@ class Subject:
 
 USERS = Subject("users", ("User.Read.All",))
 GROUPS = Subject("groups", ("GroupMember.Read.All",))
+GROUPS_OF_USER = Subject("the groups of a user", ("User.Read.All", "GroupMember.Read.All"))
 MEMBERS = Subject("the members of a group", ("GroupMember.Read.All",))
 HIDDEN_MEMBERS = Subject("the members of a group with hidden membership", (MEMBER_READ_HIDDEN,))
 

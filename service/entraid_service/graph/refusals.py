@@ -14,6 +14,26 @@ from entraid_service.graph.answer import Answer
 from entraid_service.graph.permissions import Subject, permission_missing
 
 _EXPIRED_CODES = frozenset({"directory_expiredpagetoken", "syncstatenotfound", "resyncrequired"})
+_EXPIRED_WORDS = re.compile(
+    r"(delta ?link|delta ?token|sync state|page token).*(older than|expired|not found|no longer)", re.IGNORECASE
+)
+"""Two of the forms in which Graph was seen to say it have no code of their own: `Request_UnsupportedQuery` with
+"DeltaLink older than 30 days is not supported", and `BadRequest` with "The sync state generation is not found".
+How long a token is good for: https://learn.microsoft.com/graph/delta-query-overview."""
+
+_NOT_OFFERED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+_NOT_OFFERED_CODES = frozenset(
+    {
+        "badrequest",  # "Resource not found for the segment 'delta'", also "Could not find a property named"
+        "request_badrequest",
+        "request_unsupportedquery",
+        "unsupportedquery",
+        "request_resourcenotfound",
+        "resourcenotfound",
+        "notsupported",
+        "notimplemented",
+    }
+)
 _CLAIMS = re.compile(r'claims\s*=\s*"([^"]+)"', re.IGNORECASE)
 
 
@@ -31,6 +51,15 @@ class GraphRefused(GraphUnavailable):
         return self._http_status == HTTPStatus.BAD_REQUEST
 
     @property
+    def is_not_offered(self) -> bool:
+        """Whether Graph does not know the resource, the function or the query at all.
+
+        By status, whatever the body, for 404, 405 and 501; by Graph's code for 400, which it uses for everything.
+        """
+        is_named = self.is_bad_query and self.code.lower() in _NOT_OFFERED_CODES
+        return is_named or self._http_status in _NOT_OFFERED
+
+    @property
     def is_missing_object(self) -> bool:
         """Whether Graph itself said that there is no such object; a 404 of a proxy or a wrong URL is not that."""
         return self._http_status == HTTPStatus.NOT_FOUND and self.code.lower().endswith("notfound")
@@ -39,7 +68,7 @@ class GraphRefused(GraphUnavailable):
 def refusal(answer: Answer, *, subject: Subject) -> EntraidError:
     """The error that an answer means which is neither the data asked for nor passing by itself."""
     said = answer.described()
-    if answer.error()[0].lower() in _EXPIRED_CODES or answer.status == HTTPStatus.GONE:
+    if _is_expired(answer):
         return ListExpired(f"Microsoft Graph dropped the list of {subject.name} while it was read ({said})")
     match answer.status:
         case HTTPStatus.UNAUTHORIZED:
@@ -61,6 +90,14 @@ def refusal(answer: Answer, *, subject: Subject) -> EntraidError:
             return GraphRefused(
                 f"Microsoft Graph refused the request for {subject.name} ({said}): check the Graph URL", answer=answer
             )
+
+
+def _is_expired(answer: Answer) -> bool:
+    if answer.status == HTTPStatus.GONE or not _EXPIRED_CODES.isdisjoint(answer.codes()):
+        return True
+    return HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and bool(
+        _EXPIRED_WORDS.search(answer.error()[1])
+    )
 
 
 def unusable(text: str, *, request_id: str = "") -> GraphUnavailable:

@@ -20,7 +20,7 @@ def parse_retry_after(text: str | None, *, now: datetime) -> timedelta | None:
     stripped = (text or "").strip()
     if not stripped:
         return None
-    seconds = _number(stripped)
+    seconds = plain_number(stripped)
     if seconds is None:
         moment = parse_http_date(stripped)
         if moment is None:
@@ -38,7 +38,8 @@ def parse_http_date(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _number(text: str) -> float | None:
+def plain_number(text: str) -> float | None:
+    """A number as headers hold it: digits, a point, a sign; None for everything else that Python takes for one."""
     if not text.isascii() or not text.replace(".", "", 1).replace("-", "", 1).isdigit():
         return None  # `nan`, `inf`, `1e9` and `1_0` are floats to Python and nonsense here
     try:

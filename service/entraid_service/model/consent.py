@@ -51,8 +51,8 @@ class Consent:
     link_digest: bytes
     step: ConsentStep = ConsentStep.ASKED
     version: int = 1
-    named_tenant: TenantId = TenantId("")  # noqa: RUF009 - a NewType of an immutable text
-    proven_tenant: TenantId = TenantId("")  # noqa: RUF009 - as above
+    named_tenant: TenantId = TenantId("")
+    proven_tenant: TenantId = TenantId("")
     redirect_uri: str = ""
     state_digest: bytes = b""
     browser_digest: bytes = b""

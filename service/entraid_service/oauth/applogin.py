@@ -80,7 +80,7 @@ def refusal(answer: LoginAnswer, *, site: LoginSite, secret: Secret) -> EntraidE
 
 
 def failure(error: Exception, last: LoginAnswer | None, *, site: LoginSite, secret: Secret) -> EntraidError:
-    """The error that one of `MSAL_FAILURES` means, after the answer that came last; the secret is not repeated in it."""
+    """What one of `MSAL_FAILURES` means after the answer that came last; the secret is not repeated in it."""
     if isinstance(error, OSError) and not isinstance(error, LOGIN_FAILURES):
         return CredentialsRejected(
             f"a file that proves the app cannot be read (`{error.filename}`): check that it is there and readable"

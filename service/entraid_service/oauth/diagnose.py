@@ -79,7 +79,8 @@ def diagnose_redirect(answer: Mapping[str, str]) -> EntraidError | None:
     text = known or DIAGNOSES[_DECLINED_CODE]
     named = f" ({aadsts})" if aadsts else ""
     return ConsentDeclined(
-        f"Entra reports that consent was not given{named}: {text.cause}; {text.remedy}; see {text.link}{_trace(trace_id)}",
+        f"Entra reports that consent was not given{named}: {text.cause}; {text.remedy}; see {text.link}"
+        f"{_trace(trace_id)}",
         error=_line(error),
         aadsts=aadsts,
         trace_id=trace_id,

@@ -91,8 +91,8 @@ class HostIdentity:
         told = f"; its own words: {said}" if said else ""
         asked = f" for `{resource}`" if resource else ""
         return CredentialsRejected(
-            f"the host has no usable managed identity `{self._name}`: its endpoint issued no token{asked}{told}; assign "
-            f"the identity to the host, or correct `ENTRAID_MANAGED_IDENTITY`; see {_SEE}"
+            f"the host has no usable managed identity `{self._name}`: its endpoint issued no token{asked}{told}; "
+            f"assign the identity to the host, or correct `ENTRAID_MANAGED_IDENTITY`; see {_SEE}"
         )
 
 

@@ -85,8 +85,13 @@ def proven_tenant(token: str, *, key: PublishedKey | None, expected: Expected, n
 def _verified(token: str, key: PublishedKey) -> Mapping[str, object]:
     # Only the signature: PyJWT would compare the times with its own clock, and knows no issuer with a tenant in it.
     unchecked: jwt.types.Options = {
-        name: False  # type: ignore[misc] # the keys of a TypedDict
-        for name in ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub", "verify_jti")
+        "verify_exp": False,
+        "verify_nbf": False,
+        "verify_iat": False,
+        "verify_aud": False,
+        "verify_iss": False,
+        "verify_sub": False,
+        "verify_jti": False,
     }
     try:
         claims: Mapping[str, object] = jwt.decode(token, key.key, algorithms=[_ALGORITHM], options=unchecked)

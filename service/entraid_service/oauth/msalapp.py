@@ -22,8 +22,8 @@ MSAL_FAILURES = (
 """What MSAL raises when an answer is an error, no JSON or incomplete, or when a credential's file is unreadable."""
 
 HTTP_EXCEPTIONS: tuple[type[Exception], ...] = (*LOGIN_FAILURES, MsalServiceError)
-"""To be given to `acquire_token_for_client`: without these a 503 during an early refresh fails although the token in the
-cache is still good."""
+"""For `acquire_token_for_client`: without these a 503 during an early refresh fails although the token in the cache is
+still good."""
 
 SYSTEM_ASSIGNED = "system"
 """The managed identity that the host has by itself; any other one is told by its client ID."""

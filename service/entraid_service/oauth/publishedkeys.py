@@ -1,5 +1,6 @@
-"""The public keys that Entra signs ID tokens with: read from its discovery documents, kept for a day, read again when a
-token names a key that is not among them. Blocking: threads only.
+"""The public keys that Entra signs ID tokens with. Blocking: threads only.
+
+Read from the discovery documents, kept for a day, read again when a token names a key that is not among them.
 
 https://learn.microsoft.com/entra/identity-platform/signing-key-rollover
 """

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from entraid_service.model.consent import Consent
 from entraid_service.model.connection import Credential
+from entraid_service.model.consent import Consent
 from entraid_service.model.ids import TenantId
 from entraid_service.model.secret import Secret
 

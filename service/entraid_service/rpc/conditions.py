@@ -6,6 +6,7 @@ what was compiled lately: an access flow asks the same condition for everybody.
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from entraid.v1 import access_service_pb2 as pb
@@ -21,6 +22,7 @@ from entraid_service.model.conditions import (
     Operator,
     UserCondition,
 )
+from entraid_service.observe.audit import digest
 
 MOST_LEVELS = 8
 MOST_NODES = 256
@@ -34,31 +36,43 @@ _LARGEST_CACHED = 16 * 1024
 C = TypeVar("C")
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared(Generic[C]):
+    """A condition ready for use; `digest` names it in the audit log."""
+
+    compiled: C
+    digest: str
+
+
 class ConditionCache(Generic[C]):
     """Compiled conditions by the bytes of what was asked, the least recently used dropped first."""
 
     def __init__(self, compile_condition: Callable[[Condition], C], *, most: int = 1024) -> None:
         self._compile = compile_condition
         self._most = most
-        self._compiled: OrderedDict[bytes, C] = OrderedDict()
+        self._prepared: OrderedDict[bytes, Prepared[C]] = OrderedDict()
 
-    def compiled(self, condition: pb.Condition) -> C:
-        """The compiled condition of a request's field `condition`.
+    def prepared(self, condition: pb.Condition) -> Prepared[C]:
+        """The condition of a request's field `condition`, compiled.
 
         Raises:
             InvalidField: It breaks a rule.
         """
         key = condition.SerializeToString(deterministic=True)
-        known = self._compiled.get(key)
+        known = self._prepared.get(key)
         if known is not None:
-            self._compiled.move_to_end(key)
+            self._prepared.move_to_end(key)
             return known
-        compiled = self._compile(read_condition(condition))
+        prepared = Prepared(self._compile(read_condition(condition)), digest(key))
         if len(key) <= _LARGEST_CACHED:
-            self._compiled[key] = compiled
-            if len(self._compiled) > self._most:
-                self._compiled.popitem(last=False)
-        return compiled
+            self._prepared[key] = prepared
+            if len(self._prepared) > self._most:
+                self._prepared.popitem(last=False)
+        return prepared
+
+    def compiled(self, condition: pb.Condition) -> C:
+        """What `prepared` compiled."""
+        return self.prepared(condition).compiled
 
 
 def read_condition(condition: pb.Condition, field: str = "condition") -> Condition:

@@ -11,6 +11,7 @@ from entraid_service.connect.connector import ConnectOrder
 from entraid_service.model.connection import Connection
 from entraid_service.model.ids import ConnectionId, SyncRunId
 from entraid_service.model.syncrun import SyncMode, SyncRun
+from entraid_service.observe.audit import DecisionLog, NoAudit
 from entraid_service.observe.metrics import Metrics
 from entraid_service.ports import Clock, ConnectionStore, DirectoryLists, RunStore
 from entraid_service.rpc.decision_ids import new_decision_id
@@ -91,4 +92,5 @@ class Facades:
     clock: Clock
     signer: Signer
     metrics: Metrics
+    audit: DecisionLog = field(default_factory=NoAudit)
     new_decision_id: Callable[[], str] = field(default=new_decision_id)

@@ -40,9 +40,12 @@ class UserSchema:
         text = value.text
         if field.text.startswith(ATTRIBUTES) and field.text != ATTRIBUTES:
             if field.text.removeprefix(ATTRIBUTES).partition(".")[0] == "manager":
-                raise _unknown_field(field, ("manager",), hint=" (it is a field of its own)")
+                raise InvalidFilter(
+                    f"the manager, at position {field.position}, is no attribute: write `manager`",
+                    position=field.position,
+                )
         elif field.text not in USER_FIELDS:
-            raise _unknown_field(field, USER_FIELDS, attribute_hint=True)
+            raise _unknown_field(field, USER_FIELDS, may_be_attribute=True)
         elif field.text == "account_enabled":
             text = _one_of(field, operator, value, _BOOLEANS)
         return Comparison(field.text, operator, text, field.position)
@@ -147,13 +150,11 @@ def _number(operator: Operator, value: Token) -> str:
     return str(int(value.text))
 
 
-def _unknown_field(
-    field: Token, known: tuple[str, ...], *, attribute_hint: bool = False, hint: str = ""
-) -> InvalidFilter:
-    nearest = hint and f"; did you mean `{known[0]}`{hint}?" or _nearest(field.text, known)
-    attribute = f"; an attribute is written as `{ATTRIBUTES}{shown(field.text)}`" if attribute_hint else ""
+def _unknown_field(field: Token, known: tuple[str, ...], *, may_be_attribute: bool = False) -> InvalidFilter:
+    attribute = f"; an attribute is written as `{ATTRIBUTES}{shown(field.text)}`" if may_be_attribute else ""
     return InvalidFilter(
-        f"`{shown(field.text)}` at position {field.position} is not a field of this list{nearest}{attribute}",
+        f"`{shown(field.text)}` at position {field.position} is not a field of this list"
+        f"{_nearest(field.text, known)}{attribute}",
         position=field.position,
     )
 

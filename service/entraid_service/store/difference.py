@@ -1,9 +1,13 @@
 """What a staged generation changes against the one that is served: counted by the database, in its order of keys."""
 
+from dataclasses import dataclass
+
 import aiosqlite
 
+from entraid_service.model.changes import Removals
 from entraid_service.model.ids import ConnectionId
 from entraid_service.model.syncrun import Changes
+from entraid_service.store.counts import Counts, count_rows, kept_counts
 
 _OBJECTS = """
 SELECT count(*), coalesce(sum(staged.record = served.record), 0)
@@ -22,39 +26,62 @@ WHERE staged.generation = ?1
 _NOTHING = 0
 
 
-async def difference(db: aiosqlite.Connection, connection_id: ConnectionId, staged: int) -> Changes:
-    """The difference between a staged generation and what is served of its connection, within a read transaction."""
-    served = _NOTHING
-    for row in await db.execute_fetchall("SELECT generation FROM snapshot WHERE connection_id = ?", (connection_id,)):
-        served = row[0]
-    users_upserted, users_deleted = await _objects(db, "directory_user", staged, served)
-    groups_upserted, groups_deleted = await _objects(db, "directory_group", staged, served)
-    members_added, members_removed = await _edges(db, ("membership", "member_id"), staged, served)
-    nestings_added, nestings_removed = await _edges(db, ("nesting", "child_id"), staged, served)
-    return Changes(
-        users_upserted=users_upserted,
-        users_deleted=users_deleted,
-        groups_upserted=groups_upserted,
-        groups_deleted=groups_deleted,
-        memberships_added=members_added + nestings_added,
-        memberships_removed=members_removed + nestings_removed,
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How many objects and edges two generations have, have in common, and have in common unchanged (`same`)."""
+
+    staged: Counts
+    served: Counts
+    common: Counts
+    same: Counts
+
+    @property
+    def changes(self) -> Changes:
+        """What serving the staged one would change."""
+        return Changes(
+            users_upserted=self.staged.users - self.same.users,
+            users_deleted=self.served.users - self.common.users,
+            groups_upserted=self.staged.groups - self.same.groups,
+            groups_deleted=self.served.groups - self.common.groups,
+            memberships_added=self.staged.memberships - self.common.memberships,
+            memberships_removed=self.served.memberships - self.common.memberships,
+        )
+
+    @property
+    def removals(self) -> Removals:
+        """What serving the staged one would take away."""
+        return removals(self.changes, self.served)
+
+
+def removals(changes: Changes, served: Counts) -> Removals:
+    """What changes take away, beside what is served."""
+    return Removals(
+        users=(changes.users_deleted, served.users),
+        groups=(changes.groups_deleted, served.groups),
+        memberships=(changes.memberships_removed, served.memberships),
     )
 
 
-async def _objects(db: aiosqlite.Connection, table: str, staged: int, served: int) -> tuple[int, int]:
-    common, same = await _row(db, _OBJECTS.format(table=table), (staged, served))
-    return await _count(db, table, staged) - same, await _count(db, table, served) - common
+async def served_generation(db: aiosqlite.Connection, connection_id: ConnectionId) -> tuple[int, int]:
+    """The number and revision of what is served of a connection; of nothing, a number that no generation has."""
+    query = "SELECT generation, revision FROM snapshot WHERE connection_id = ?"
+    for row in await db.execute_fetchall(query, (connection_id,)):
+        return row[0], row[1]
+    return _NOTHING, 0
 
 
-async def _edges(db: aiosqlite.Connection, names: tuple[str, str], staged: int, served: int) -> tuple[int, int]:
-    table, member = names
-    (common,) = await _row(db, _EDGES.format(table=table, member=member), (staged, served))
-    return await _count(db, table, staged) - common, await _count(db, table, served) - common
-
-
-async def _count(db: aiosqlite.Connection, table: str, generation: int) -> int:
-    (count,) = await _row(db, f"SELECT count(*) FROM {table} WHERE generation = ?", (generation,))  # noqa: S608 - constants
-    return count
+async def difference(db: aiosqlite.Connection, staged: int, served: int) -> Difference:
+    """The difference between two generations, within a read transaction."""
+    users, same_users = await _row(db, _OBJECTS.format(table="directory_user"), (staged, served))
+    groups, same_groups = await _row(db, _OBJECTS.format(table="directory_group"), (staged, served))
+    (members,) = await _row(db, _EDGES.format(table="membership", member="member_id"), (staged, served))
+    (nestings,) = await _row(db, _EDGES.format(table="nesting", member="child_id"), (staged, served))
+    return Difference(
+        staged=await count_rows(db, staged),
+        served=await kept_counts(db, served),
+        common=Counts(users, groups, members + nestings),
+        same=Counts(same_users, same_groups, members + nestings),
+    )
 
 
 async def _row(db: aiosqlite.Connection, query: str, values: tuple[int, ...]) -> list[int]:

@@ -23,6 +23,16 @@ def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+def index_of(path: Path) -> Path:
+    """The index of the write-ahead log, shared memory, beside a database file."""
+    return path.with_name(f"{path.name}-shm")
+
+
+def lock_of(path: Path) -> Path:
+    """The file beside a database file in which processes lock a byte each."""
+    return path.with_name(f"{path.name}-lock")
+
+
 def make_private(path: Path) -> None:
     """Gives the database file and those beside it mode 0600, and creates the file with it.
 
@@ -32,8 +42,8 @@ def make_private(path: Path) -> None:
         StoreUnavailable: the file system does not let us.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, _PRIVATE))
-        for file in (path, log_of(path), path.with_name(f"{path.name}-shm")):
+        _create(path)
+        for file in (path, log_of(path), index_of(path)):
             if file.exists() and file.stat().st_mode & 0o077:
                 file.chmod(_PRIVATE)
     except OSError as error:
@@ -41,3 +51,13 @@ def make_private(path: Path) -> None:
             f"the database file `{path}` cannot be created or made private ({error.strerror}); create its directory "
             "and give it to the user this process runs as"
         ) from error
+
+
+def _create(path: Path) -> None:
+    # A file that is there is not opened: closing it would drop every lock that SQLite has on it in this process
+    # (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+    try:
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY | os.O_CLOEXEC, _PRIVATE)
+    except FileExistsError:
+        return
+    os.close(file)

@@ -9,14 +9,12 @@ Everything runs in the thread of the database's connection, inside of the caller
 
 import sqlite3
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import aiosqlite
 
 from entraid_service.errors import InvalidFilter
-from entraid_service.model.directory import Group, User
 from entraid_service.model.filters import Filter, Membership, leaves
 from entraid_service.model.ids import ConnectionId, GroupId, fold_name
 from entraid_service.model.snapshot import SnapshotVersion
@@ -77,8 +75,8 @@ async def users_passing(db: aiosqlite.Connection, page: Page, tree: Filter) -> F
     """
     generation = page.version.generation
     keys = {leaf: await _group_key(db, generation, leaf) for leaf in leaves(tree) if isinstance(leaf, Membership)}
-    decode: Callable[[Key, bytes], User] = rows.decode_user
-    where = compile_filter(tree, UserRows(generation, _parent(page.version.connection_id), keys), decode=decode)
+    answers = UserRows(generation, _parent(page.version.connection_id), keys)
+    where = compile_filter(tree, answers, decode=rows.decode_user)
     return await _passing(db, page, where, table="directory_user")
 
 
@@ -90,8 +88,8 @@ async def groups_passing(db: aiosqlite.Connection, page: Page, tree: Filter) -> 
     """
     generation = page.version.generation
     holders = {leaf: await _groups_of(db, generation, leaf) for leaf in leaves(tree) if isinstance(leaf, Membership)}
-    decode: Callable[[Key, bytes], Group] = rows.decode_group
-    where = compile_filter(tree, GroupRows(generation, _parent(page.version.connection_id), holders), decode=decode)
+    answers = GroupRows(generation, _parent(page.version.connection_id), holders)
+    where = compile_filter(tree, answers, decode=rows.decode_group)
     return await _passing(db, page, where, table="directory_group")
 
 

@@ -14,9 +14,14 @@ from entraid_service.model.connection import Connection
 from entraid_service.store.database import Database
 
 _STEP_ROWS = 5_000
-_WRITABLE = """
-SELECT 1 FROM generation WHERE id = ? AND NOT is_dropped AND id NOT IN (SELECT generation FROM snapshot)
+_IS_KEPT = "(SELECT generation FROM snapshot UNION ALL SELECT generation FROM held_read)"
+_START = """
+INSERT INTO generation (connection_id, connection_uid, tenant_id, holder) VALUES (?, ?, ?, ?) RETURNING id
 """
+_WRITABLE = f"SELECT 1 FROM generation WHERE id = ? AND NOT is_dropped AND id NOT IN {_IS_KEPT}"
+_DROP = f"UPDATE generation SET is_dropped = 1 WHERE id = ? AND id NOT IN {_IS_KEPT}"
+_LEFT_OVER = f"SELECT id, holder FROM generation WHERE NOT is_dropped AND id NOT IN {_IS_KEPT}"
+_DROPPED = "SELECT id FROM generation WHERE is_dropped"
 
 
 class Table(NamedTuple):
@@ -35,8 +40,8 @@ NESTING = Table("nesting", ("group_id", "child_id"))
 TABLES = (USERS, NAMES, GROUPS, MEMBERSHIPS, MEMBER_OF, NESTING)
 
 
-async def start_generation(database: Database, connection: Connection) -> int:
-    """The number of a new generation of a connection.
+async def start_generation(database: Database, connection: Connection, *, holder: str) -> int:
+    """The number of a new generation of a connection, written by the process `holder`.
 
     Raises:
         ResourceNotFound: the connection is gone, or another one has its name.
@@ -44,8 +49,7 @@ async def start_generation(database: Database, connection: Connection) -> int:
     async with database.transaction() as db:
         await _check_connection(db, connection)
         (row,) = await db.execute_fetchall(
-            "INSERT INTO generation (connection_id, connection_uid, tenant_id) VALUES (?, ?, ?) RETURNING id",
-            (connection.id, connection.uid, connection.tenant_id),
+            _START, (connection.id, connection.uid, connection.tenant_id, holder)
         )
     return int(row[0])
 
@@ -55,7 +59,7 @@ async def check_writable(db: aiosqlite.Connection, generation: int, connection: 
 
     Raises:
         ResourceNotFound: the connection is gone, or another one has its name.
-        StoreUnavailable: the generation was dropped, or is served.
+        StoreUnavailable: the generation was dropped, or is served or held.
     """
     await _check_connection(db, connection)
     if not list(await db.execute_fetchall(_WRITABLE, (generation,))):
@@ -66,16 +70,25 @@ async def check_writable(db: aiosqlite.Connection, generation: int, connection: 
 
 
 async def mark_dropped(database: Database, generation: int) -> None:
-    """Closes a generation for writers, unless it is served."""
+    """Closes a generation for writers, unless it is served or held."""
     async with database.transaction() as db:
-        await db.execute(
-            "UPDATE generation SET is_dropped = 1 WHERE id = ? AND id NOT IN (SELECT generation FROM snapshot)",
-            (generation,),
-        )
+        await db.execute(_DROP, (generation,))
+
+
+async def left_over(database: Database) -> list[tuple[int, str]]:
+    """Every generation that is neither served nor held nor dropped, with the process that began it."""
+    async with database.reading() as db:
+        return [(int(row[0]), str(row[1])) for row in await db.execute_fetchall(_LEFT_OVER)]
+
+
+async def dropped(database: Database) -> list[int]:
+    """Every generation that was dropped and still has rows."""
+    async with database.reading() as db:
+        return [int(row[0]) for row in await db.execute_fetchall(_DROPPED)]
 
 
 async def drop_generation(database: Database, generation: int) -> None:
-    """Deletes a generation's rows, then its number. What is cut short is dropped by the next clean-up."""
+    """Deletes a generation's rows, then its number and links. What is cut short is dropped by the next clean-up."""
     for table in TABLES:
         await clear(database, table, generation)
     async with database.transaction() as db:

@@ -4,7 +4,7 @@ GUIDs take 16 bytes instead of 36; directory records are MessagePack with sorted
 bytes and a difference can be found by the database; what people may want to look at with a database shell is JSON.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -53,6 +53,7 @@ _run = msgspec.json.Decoder(SyncRun).decode
 _scope = msgspec.json.Decoder(Scope).decode
 _report = msgspec.json.Decoder(ErrorReport).decode
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_links = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def encode_id(object_id: str) -> Key:
@@ -162,6 +163,16 @@ def encode_report(report: ErrorReport | None) -> str | None:
 def decode_report(record: str | None) -> ErrorReport | None:
     """The error of a record, None for none."""
     return None if record is None else _report(record)
+
+
+def encode_group_links(links: Mapping[str, str]) -> str:
+    """Links by the groups that they cover, as a JSON object."""
+    return _json(dict(links)).decode()
+
+
+def decode_group_links(record: str) -> dict[str, str]:
+    """The links of a record."""
+    return _links(record)
 
 
 def encode_texts(texts: tuple[str, ...]) -> str:

@@ -1,7 +1,8 @@
 """Sync runs and their history.
 
 That one run of a connection is under way at most, and that a request id starts one run only, are unique indexes: two
-processes cannot both succeed. A run that is committed is saved by `staging`, in the transaction of its data.
+processes cannot both succeed. A run's row is its lease, see `leases`. A run that takes effect is saved in the
+transaction of its data, by `staging` and `directory`.
 """
 
 from dataclasses import replace
@@ -13,45 +14,57 @@ from entraid_service.errors import ResourceNotFound, SyncInProgress
 from entraid_service.model.ids import ConnectionId, SyncRunId
 from entraid_service.model.report import ErrorReport
 from entraid_service.model.syncrun import RunState, SyncRun
-from entraid_service.store import rows
+from entraid_service.store import rows, runrows
 from entraid_service.store.database import Database
+from entraid_service.store.leases import Leases, superseded
+from entraid_service.store.runrows import RunRow
 
-_INSERT = """
-INSERT INTO sync_run (connection_id, id, create_time, is_running, request_id, record) VALUES (?, ?, ?, ?, ?, ?)
-"""
-_UPDATE = "UPDATE sync_run SET is_running = ?, record = ? WHERE connection_id = ? AND id = ?"
-_GET = "SELECT record FROM sync_run WHERE connection_id = ? AND id = ?"
 _REQUESTED = "SELECT record FROM sync_run WHERE connection_id = ? AND request_id = ? AND request_id <> ''"
-_RUNNING = "SELECT id FROM sync_run WHERE connection_id = ? AND is_running"
-_ALL_RUNNING = "SELECT record FROM sync_run WHERE is_running"
 _FIRST_PAGE = "SELECT record FROM sync_run WHERE connection_id = ? ORDER BY create_time DESC, id DESC LIMIT ?"
 _NEXT_PAGE = """
 SELECT record FROM sync_run WHERE connection_id = ? AND (create_time, id) < (?, ?)
 ORDER BY create_time DESC, id DESC LIMIT ?
 """
+_LOST = ErrorReport(
+    status="ABORTED",
+    message=(
+        "the run lost its process: that ended, or did not answer for longer than its lease; nothing of the run was "
+        "kept, and a later one took its place"
+    ),
+)
 
 
 class SqliteRuns:
-    """The `RunStore` of one database."""
+    """The `RunStore` of one database, for one process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, leases: Leases) -> None:
         self._database = database
+        self._leases = leases
 
     async def start(self, run: SyncRun) -> SyncRun:
-        """Saves a new run; see the port."""
+        """Saves a new run and takes its lease; see the port."""
         async with self._database.transaction() as db:
             await _check_connection(db, run.connection_id)
             for row in await db.execute_fetchall(_REQUESTED, (run.connection_id, run.request_id)):
                 return rows.decode_run(row[0])
-            for row in await db.execute_fetchall(_RUNNING, (run.connection_id,)):
-                raise SyncInProgress(f"connections/{run.connection_id}/syncRuns/{row[0]}")
-            await db.execute(_INSERT, _values(run))
+            former = await runrows.running(db, run.connection_id)
+            if former is not None:
+                await self._take_over(db, former)
+            await runrows.insert_run(db, run, holder=self._leases.holder, lease_end=self._leases.next_end())
         return run
 
     async def save(self, run: SyncRun) -> None:
         """Saves where a run stands; see the port. May be lost to a power cut, unless the run has ended."""
         async with self._database.transaction(durable=run.state.is_final) as db:
-            await update_run(db, run)
+            row = await runrows.read_row(db, run.connection_id, run.id)
+            if row is None:
+                return
+            if row.is_running and row.holder == self._leases.holder:
+                await self._write(db, run)
+            elif row.run.state is RunState.HELD and run.state.is_final:
+                await runrows.write_ended(db, run)
+            elif row.is_running or not self._is_late(row, run):
+                raise superseded(run)
 
     async def get(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
         """Reads one; see the port."""
@@ -74,36 +87,39 @@ class SqliteRuns:
             return [rows.decode_run(row[0]) for row in found]
 
     async def fail_interrupted(self, error: ErrorReport, *, end_time: datetime) -> int:
-        """Ends every run that has not ended as failed; see the port."""
+        """Ends every run whose process is gone or whose lease has expired; see the port."""
         async with self._database.transaction() as db:
-            runs = [rows.decode_run(row[0]) for row in await db.execute_fetchall(_ALL_RUNNING)]
-            for run in runs:
-                await update_run(db, replace(run, state=RunState.FAILED, error=error, end_time=end_time))
-        return len(runs)
+            lost = [row for row in await runrows.all_running(db) if self._leases.is_over(row.holder, row.lease_end)]
+            for row in lost:
+                await runrows.take_away(db, replace(row.run, state=RunState.FAILED, error=error, end_time=end_time))
+        return len(lost)
 
+    async def _take_over(self, db: aiosqlite.Connection, former: RunRow) -> None:
+        run = former.run
+        if not self._leases.is_over(former.holder, former.lease_end):
+            raise SyncInProgress(f"connections/{run.connection_id}/syncRuns/{run.id}")
+        await runrows.take_away(
+            db, replace(run, state=RunState.FAILED, error=_LOST, end_time=self._leases.now())
+        )
 
-async def update_run(db: aiosqlite.Connection, run: SyncRun) -> None:
-    """Saves where a run stands, within a transaction; a run that is gone is left gone."""
-    await db.execute(_UPDATE, (not run.state.is_final, rows.encode_run(run), run.connection_id, run.id))
+    async def _write(self, db: aiosqlite.Connection, run: SyncRun) -> None:
+        if run.state.is_final:
+            await runrows.write_ended(db, run)
+        else:
+            await runrows.write_moving(db, run, lease_end=self._leases.next_end())
+
+    def _is_late(self, row: RunRow, run: SyncRun) -> bool:
+        # Progress may be told while the run's own commit has ended it already; an end may be told twice.
+        is_progress = not run.state.is_final and row.holder == self._leases.holder
+        return is_progress or row.run == run
 
 
 async def _read(db: aiosqlite.Connection, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
-    for row in await db.execute_fetchall(_GET, (connection_id, run_id)):
-        return rows.decode_run(row[0])
+    if run := await runrows.read_run(db, connection_id, run_id):
+        return run
     raise ResourceNotFound("sync run", f"connections/{connection_id}/syncRuns/{run_id}")
 
 
 async def _check_connection(db: aiosqlite.Connection, connection_id: ConnectionId) -> None:
     if not list(await db.execute_fetchall("SELECT 1 FROM connection WHERE id = ?", (connection_id,))):
         raise ResourceNotFound("connection", connection_id)
-
-
-def _values(run: SyncRun) -> tuple[str | int, ...]:
-    return (
-        run.connection_id,
-        run.id,
-        rows.encode_time(run.create_time),
-        not run.state.is_final,
-        run.request_id,
-        rows.encode_run(run),
-    )

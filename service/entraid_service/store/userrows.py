@@ -39,11 +39,20 @@ def user_row(user: User) -> UserRow:
 async def put_users(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> None:
     """Writes users, each key once, over those of the same keys."""
     for start in range(0, len(users), _IDS_PER_QUERY):
-        former = await _read(db, generation, [user.key for user in users[start : start + _IDS_PER_QUERY]])
+        former = await read_records(db, generation, [user.key for user in users[start : start + _IDS_PER_QUERY]])
         if former:
-            await db.executemany(_DELETE_NAME, _name_rows(generation, former))
-    await db.executemany(_PUT_USER, ((generation, user.key, user.record) for user in users))
-    await db.executemany(_PUT_NAME, _sorted_name_rows(generation, users))
+            await db.executemany(_DELETE_NAME, _name_rows(generation, _former_rows(former)))
+    await _write(db, generation, users)
+
+
+async def change_users(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> tuple[int, int]:
+    """Writes those of at most a query's users who differ; tells how many those are, and how many of them are new."""
+    former = await read_records(db, generation, [user.key for user in users])
+    changed = [user for user in users if former.get(user.key) != user.record]
+    known = {user.key: former[user.key] for user in changed if user.key in former}
+    await db.executemany(_DELETE_NAME, _name_rows(generation, _former_rows(known)))
+    await _write(db, generation, changed)
+    return len(changed), len(changed) - len(known)
 
 
 async def delete_users(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> None:
@@ -52,11 +61,22 @@ async def delete_users(db: aiosqlite.Connection, generation: int, users: Sequenc
     await db.executemany(_DELETE_USER, ((generation, user.key) for user in users))
 
 
-async def _read(db: aiosqlite.Connection, generation: int, keys: Sequence[Key]) -> list[UserRow]:
+async def read_records(
+    db: aiosqlite.Connection, generation: int, keys: Sequence[Key], *, table: str = "directory_user"
+) -> dict[Key, bytes]:
+    """The records of at most a query's users, or groups, by key."""
     marks = ", ".join("?" * len(keys))
-    query = f"SELECT object_id, record FROM directory_user WHERE generation = ? AND object_id IN ({marks})"  # noqa: S608 - marks
-    found = await db.execute_fetchall(query, (generation, *keys))
-    return [user_row(rows.decode_user(row[0], row[1])) for row in found]
+    query = f"SELECT object_id, record FROM {table} WHERE generation = ? AND object_id IN ({marks})"  # noqa: S608 - marks
+    return {row[0]: row[1] for row in await db.execute_fetchall(query, (generation, *keys))}
+
+
+async def _write(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> None:
+    await db.executemany(_PUT_USER, ((generation, user.key, user.record) for user in users))
+    await db.executemany(_PUT_NAME, _sorted_name_rows(generation, users))
+
+
+def _former_rows(records: dict[Key, bytes]) -> list[UserRow]:
+    return [user_row(rows.decode_user(key, record)) for key, record in records.items()]
 
 
 def _name_rows(generation: int, users: Iterable[UserRow]) -> Iterator[tuple[int, int, str, Key]]:

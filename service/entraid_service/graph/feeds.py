@@ -1,0 +1,177 @@
+"""What changed among a tenant's users and groups: rounds of delta queries, to their delta link.
+
+A first round asks; a later one follows a kept link and asks nothing of its own. What a round tells in part only is read
+as a whole before it is passed on. A change that cannot be read ends a later round as if its link had expired: to leave
+it out would keep what is served as it was before the change, for as long as nothing else happens to that object.
+"""
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
+
+from yarl import URL
+
+from entraid_service.errors import EntraidError, FeedUnsupported, ListExpired
+from entraid_service.graph.decode import OddRecord, as_object, known_id
+from entraid_service.graph.decode_changes import (
+    GroupEntry,
+    Told,
+    decode_group_entry,
+    decode_member_changes,
+    decode_user_change,
+)
+from entraid_service.graph.decoding import decode_page, refuse_all_odd
+from entraid_service.graph.hidden import HiddenMemberships
+from entraid_service.graph.lookups import Lookups
+from entraid_service.graph.pages import RawPage
+from entraid_service.graph.permissions import GROUPS, Subject, users_with
+from entraid_service.graph.queries import Queries, whole_properties
+from entraid_service.graph.reader import Reader, is_not_offered
+from entraid_service.graph.turns import Turns
+from entraid_service.model.changes import GroupChange, GroupFeedItem, MemberChange, Removal, UserFeedItem
+from entraid_service.model.ids import GroupId
+from entraid_service.ports import FeedPage, Skipped
+
+_PORTION = 500
+"""Members that are decoded in one go, and go into one change."""
+
+_UNTRACKED = frozenset(
+    {
+        "aboutMe",
+        "birthday",
+        "cloudLicensing",
+        "customSecurityAttributes",  # not said to be tracked
+        "deviceEnrollmentLimit",
+        "hireDate",
+        "interests",
+        "licenseAssignmentStates",
+        "mailboxSettings",
+        "mySite",
+        "pastProjects",
+        "preferredName",
+        "print",
+        "responsibilities",
+        "schools",
+        "signInActivity",
+        "skills",
+    }
+)
+"""Properties whose changes the users' feed does not tell, https://learn.microsoft.com/graph/api/user-delta."""
+
+
+class Feeds:
+    """The feeds of one tenant."""
+
+    def __init__(self, *, reader: Reader, queries: Queries, hidden: HiddenMemberships, lookups: Lookups) -> None:
+        self._reader = reader
+        self._queries = queries
+        self._hidden = hidden
+        self._lookups = lookups
+
+    async def user_changes(
+        self, attributes: Collection[str], *, link: str
+    ) -> AsyncGenerator[FeedPage[UserFeedItem], None]:
+        """See `ports.ChangeSource.user_changes`.
+
+        A Graph that knows no `$deltatoken=latest` is asked for the first round in full, whose link goes on from its
+        start. Attributes of which the feed would keep silent have no feed: they would grow old unnoticed.
+        """
+        properties = whole_properties(attributes)
+        if untracked := [name for name in properties if _is_untracked(name)]:
+            names = ", ".join(f"`{name}`" for name in untracked)
+            raise FeedUnsupported(f"Microsoft Graph's delta queries do not tell changes of {names}")
+        subject = users_with(properties)
+        urls = self._queries.user_feed(attributes)
+        async with aclosing(self._round(urls, link=link, subject=subject)) as pages:
+            async for raw in pages:
+                page = await decode_page(raw.records, decode_user_change, what="changes of users")
+                if link:
+                    _refuse_lost(page.skipped, subject=subject)
+                yield FeedPage(page.items, page.skipped, raw.delta_link)
+
+    async def group_changes(
+        self, *, link: str, only: Collection[GroupId]
+    ) -> AsyncGenerator[FeedPage[GroupFeedItem], None]:
+        """See `ports.ChangeSource.group_changes`. Of a group with many members several changes come."""
+        urls = self._queries.group_feed(only)
+        async with aclosing(self._round(urls, link=link, subject=GROUPS)) as pages:
+            async for raw in pages:
+                yield await self._group_page(raw, is_first_round=not link)
+
+    async def _round(self, urls: Sequence[URL], *, link: str, subject: Subject) -> AsyncGenerator[RawPage, None]:
+        pages = self._reader.next_round(link, subject=subject) if link else self._first_round(urls, subject=subject)
+        async with aclosing(pages):
+            async for page in pages:
+                yield page
+
+    async def _first_round(self, urls: Sequence[URL], *, subject: Subject) -> AsyncGenerator[RawPage, None]:
+        is_begun = False
+        pages = self._reader.pages(urls, subject=subject, is_round=True, goes_on_after=is_not_offered)
+        try:
+            async with aclosing(pages):
+                async for _, page in pages:
+                    is_begun = True
+                    yield page
+        except EntraidError as error:
+            if is_begun or not is_not_offered(error):
+                raise
+            raise FeedUnsupported(f"this tenant has no feed of {subject.name}: {error}") from error
+
+    async def _group_page(self, raw: RawPage, *, is_first_round: bool) -> FeedPage[GroupFeedItem]:
+        items: list[GroupFeedItem] = []
+        odd: list[Skipped] = []
+        odd_members: list[Skipped] = []
+        turns = Turns()
+        for record in raw.records:
+            try:
+                entry = decode_group_entry(as_object(record), is_first_round=is_first_round)
+            except OddRecord as error:
+                odd.append(Skipped(known_id(record), str(error)))
+                continue
+            if isinstance(entry, Removal):
+                items.append(entry)
+            else:
+                items += await self._changes(entry, skipped=odd_members, turns=turns)
+            await turns.take_turns()
+        if not is_first_round:
+            _refuse_lost(odd, subject=GROUPS)
+        refuse_all_odd(items, odd, what="changes of groups")
+        return FeedPage(items, odd + odd_members, raw.delta_link)
+
+    async def _changes(self, entry: GroupEntry, *, skipped: list[Skipped], turns: Turns) -> list[GroupFeedItem]:
+        """What an entry means; a group that was told in part is read, and may be gone by now."""
+        group = entry.group
+        if group is not None and entry.is_hidden:
+            self._hidden.note(entry.id)
+            group = await self._lookups.hidden_group(group)
+        elif entry.told is Told.PART:
+            group = await self._lookups.group(entry.id)
+            if group is None:
+                return [Removal(entry.id)]
+        found: list[GroupFeedItem] = []
+        for start in range(0, len(entry.members), _PORTION) or (0,):
+            members: list[MemberChange] = []
+            portion = entry.members[start : start + _PORTION]
+            decode_member_changes(portion, entry.id, changes=members, skipped=skipped)
+            found.append(GroupChange(entry.id, None if start else group, members))
+            await turns.take_turns()
+        return found
+
+
+def _is_untracked(name: str) -> bool:
+    """Whether the feed keeps silent about a property.
+
+    That goes for schema extensions too, which have an underscore in their names as built-in properties have not;
+    directory extensions are tracked (https://learn.microsoft.com/graph/extensibility-overview).
+    """
+    return name in _UNTRACKED or ("_" in name and not name.startswith("extension_"))
+
+
+def _refuse_lost(odd: Sequence[Skipped], *, subject: Subject) -> None:
+    """Ends a later round in which a change of a known object cannot be read.
+
+    Raises:
+        ListExpired: As it says.
+    """
+    for one in odd:
+        if one.id:
+            raise ListExpired(f"a change among {subject.name} cannot be read: of `{one.id}`, {one.problem}")

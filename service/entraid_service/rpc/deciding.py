@@ -1,0 +1,88 @@
+"""What the three ways to ask for decisions share: prepare the condition, decide, encode, count, take note.
+
+Nothing here waits, so that whoever calls holds one snapshot from the first line to the last.
+"""
+
+from typing import Protocol
+
+from entraid.v1 import access_service_pb2 as pb
+from entraid_service.errors import InvalidField
+from entraid_service.evaluate import Compiled, compile_condition, decide
+from entraid_service.observe.audit import Asker, Record
+from entraid_service.rpc.conditions import ConditionCache, Prepared
+from entraid_service.rpc.decisions import response_message
+from entraid_service.rpc.facades import Facades
+from entraid_service.rpc.freshness import Served
+
+
+class CallContext(Protocol):
+    """What a call tells of who makes it."""
+
+    def peer(self) -> str:
+        """The address, as gRPC writes it."""
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        """What TLS found out; see https://grpc.github.io/grpc/python/grpc.html#grpc.ServicerContext.auth_context."""
+
+
+class Decider:
+    """Decides what requests ask for."""
+
+    def __init__(self, facades: Facades) -> None:
+        self._conditions: ConditionCache[Compiled] = ConditionCache(compile_condition)
+        self._new_decision_id = facades.new_decision_id
+        self._count_decision = facades.metrics.count_decision
+        self._audit = facades.audit
+        self._clock = facades.clock
+
+    def prepared(self, condition: pb.Condition | None) -> Prepared[Compiled]:
+        """The condition of a request's field `condition`, None where the request has none.
+
+        Raises:
+            InvalidField: There is none, or it breaks a rule.
+        """
+        if condition is None:
+            raise InvalidField("condition", "there is nothing to decide: give the condition that the user must satisfy")
+        return self._conditions.prepared(condition)
+
+    def answer(
+        self,
+        request: pb.EvaluateAccessRequest,
+        user: str,
+        *,
+        prepared: Prepared[Compiled],
+        served: Served,
+        context: CallContext,
+    ) -> pb.EvaluateAccessResponse:
+        """Decides for one user, whose name `user` is the last part of the request's.
+
+        Raises:
+            StoreUnavailable: The database cannot be read.
+        """
+        decision = decide(served.snapshot, prepared.compiled, user, explain=request.explain)
+        decision_id = self._new_decision_id()
+        self._count_decision(is_allowed=decision.is_allowed)
+        if self._audit.is_on:
+            self._audit.note(
+                Record(
+                    decision_id=decision_id,
+                    time=self._clock.now(),
+                    asker=_asker(context),
+                    asked=user,
+                    condition=prepared.digest,
+                    decision=decision,
+                    version=served.snapshot.version,
+                    token=served.label.token,
+                )
+            )
+        return response_message(decision, served, decision_id=decision_id)
+
+
+def condition_of(request: pb.EvaluateAccessRequest) -> pb.Condition | None:
+    """The condition that a request brings along, None if it brings none."""
+    return request.condition if request.HasField("condition") else None
+
+
+def _asker(context: CallContext) -> Asker:
+    names = context.auth_context().get("x509_common_name", [])
+    return Asker(context.peer(), names[0].decode(errors="replace") if names else "")

@@ -1,0 +1,53 @@
+"""Streams of requests that end when the server stops.
+
+A stream that waits for its caller would hold up a clean stop for as long as the caller likes. It is ended where it
+waits; one that is at work gives its answer first.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from entraid_service.errors import RetryLater
+
+T = TypeVar("T")
+
+
+class Streams:
+    """The streams under way in one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Task[object]] = set()
+        self._is_stopping = False
+
+    async def following(self, requests: AsyncIterator[T]) -> T | None:
+        """The next request of a stream, None at its end.
+
+        Raises:
+            RetryLater: The server stops.
+        """
+        if self._is_stopping:
+            raise _stopping()
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a stream is read outside of a task")
+        self._waiting.add(task)
+        try:
+            return await anext(requests, None)
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                raise
+            task.uncancel()
+            raise _stopping() from None
+        finally:
+            self._waiting.discard(task)
+
+    def stop(self) -> None:
+        """Ends every stream."""
+        self._is_stopping = True
+        for task in tuple(self._waiting):
+            task.cancel()
+
+
+def _stopping() -> RetryLater:
+    return RetryLater("the service is stopping: open the stream anew and ask again what was not answered")

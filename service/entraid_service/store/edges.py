@@ -1,0 +1,116 @@
+"""Edges of a change set, changed in place: found, then taken away and added, in both tables in one transaction.
+
+What goes and what comes is laid out in scratch tables in memory first, so that the database does the finding, however
+many members a group had that was deleted. An edge that goes and comes at once stays, and counts as no change.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import aiosqlite
+
+from entraid_service.model.changes import ChangeSet
+from entraid_service.model.directory import MemberKind
+from entraid_service.store.rows import Key, encode_id
+
+_PAIRS = ("added_edge", "added_nesting", "removed_pair", "lost_edge", "lost_nesting")
+_IDS = ("removed_user", "removed_group")
+_MAKE_PAIRS = """
+CREATE TEMP TABLE IF NOT EXISTS {} (group_id BLOB NOT NULL, member_id BLOB NOT NULL, PRIMARY KEY (group_id, member_id))
+WITHOUT ROWID
+"""
+_MAKE_IDS = "CREATE TEMP TABLE IF NOT EXISTS {} (object_id BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID"
+
+_LOSE_EDGES = """
+INSERT OR IGNORE INTO temp.lost_edge
+SELECT m.group_id, m.member_id
+FROM temp.removed_pair r
+CROSS JOIN membership m ON m.generation = ?1 AND m.group_id = r.group_id AND m.member_id = r.member_id
+UNION ALL
+SELECT o.group_id, o.member_id
+FROM temp.removed_user r CROSS JOIN member_of o ON o.generation = ?1 AND o.member_id = r.object_id
+UNION ALL
+SELECT m.group_id, m.member_id
+FROM temp.removed_group r CROSS JOIN membership m ON m.generation = ?1 AND m.group_id = r.object_id
+"""
+_LOSE_NESTINGS = """
+INSERT OR IGNORE INTO temp.lost_nesting
+SELECT n.group_id, n.child_id
+FROM temp.removed_pair r
+CROSS JOIN nesting n ON n.generation = ?1 AND n.group_id = r.group_id AND n.child_id = r.member_id
+UNION ALL
+SELECT n.group_id, n.child_id
+FROM temp.removed_group r CROSS JOIN nesting n ON n.generation = ?1 AND n.group_id = r.object_id
+UNION ALL
+SELECT n.group_id, n.child_id
+FROM temp.removed_group r CROSS JOIN nesting n ON n.generation = ?1 AND n.child_id = r.object_id
+"""
+_KEEP = """
+DELETE FROM temp.{lost} WHERE EXISTS (
+    SELECT 1 FROM temp.{added} a WHERE a.group_id = {lost}.group_id AND a.member_id = {lost}.member_id)
+"""
+_TAKE = """
+DELETE FROM {table} WHERE generation = ?1 AND (group_id, {member}) IN (SELECT group_id, member_id FROM temp.{lost})
+"""
+_TAKE_FROM_MEMBERS = """
+DELETE FROM member_of WHERE generation = ?1 AND (member_id, group_id) IN (
+    SELECT member_id, group_id FROM temp.lost_edge)
+"""
+_ADD = """
+INSERT OR IGNORE INTO {table} (generation, group_id, {member}) SELECT ?1, group_id, member_id FROM temp.{added}
+"""
+_ADD_TO_MEMBERS = """
+INSERT OR IGNORE INTO member_of (generation, member_id, group_id)
+SELECT ?1, member_id, group_id FROM temp.added_edge ORDER BY member_id, group_id
+"""
+
+
+async def change_edges(db: aiosqlite.Connection, generation: int, changes: ChangeSet) -> tuple[int, int]:
+    """Changes a generation's edges, and tells how many were added and removed.
+
+    Until the transaction ends `temp.lost_edge` holds those of users that were removed.
+    """
+    await _lay_out(db, changes)
+    for query, lost, added in (
+        (_LOSE_EDGES, "lost_edge", "added_edge"),
+        (_LOSE_NESTINGS, "lost_nesting", "added_nesting"),
+    ):
+        await db.execute(query, (generation,))
+        await db.execute(_KEEP.format(lost=lost, added=added))
+    names = {"table": "membership", "member": "member_id", "lost": "lost_edge", "added": "added_edge"}
+    nested = {"table": "nesting", "member": "child_id", "lost": "lost_nesting", "added": "added_nesting"}
+    removed = await _count(db, _TAKE.format(**names), generation) + await _count(
+        db, _TAKE.format(**nested), generation
+    )
+    await db.execute(_TAKE_FROM_MEMBERS, (generation,))
+    added = await _count(db, _ADD.format(**names), generation) + await _count(db, _ADD.format(**nested), generation)
+    await db.execute(_ADD_TO_MEMBERS, (generation,))
+    return added, removed
+
+
+async def _lay_out(db: aiosqlite.Connection, changes: ChangeSet) -> None:
+    for name in _PAIRS:
+        await db.execute(_MAKE_PAIRS.format(name))
+        await db.execute(f"DELETE FROM temp.{name}")  # noqa: S608 - constants
+    for name in _IDS:
+        await db.execute(_MAKE_IDS.format(name))
+        await db.execute(f"DELETE FROM temp.{name}")  # noqa: S608 - constants
+    await _fill(db, "added_edge", _added(changes, MemberKind.USER))
+    await _fill(db, "added_nesting", _added(changes, MemberKind.GROUP))
+    await _fill(db, "removed_pair", ((encode_id(group), encode_id(member)) for group, member in changes.removed))
+    await _fill(db, "removed_user", ((encode_id(user_id),) for user_id in changes.removed_users))
+    await _fill(db, "removed_group", ((encode_id(group_id),) for group_id in changes.removed_groups))
+
+
+def _added(changes: ChangeSet, kind: MemberKind) -> Iterator[tuple[Key, Key]]:
+    return ((encode_id(edge.group_id), encode_id(edge.member_id)) for edge in changes.added if edge.kind is kind)
+
+
+async def _fill(db: aiosqlite.Connection, name: str, values: Iterable[tuple[Key, ...]]) -> None:
+    # Generators: they run in the thread of the connection.
+    marks = "?, ?" if name in _PAIRS else "?"
+    await db.executemany(f"INSERT OR IGNORE INTO temp.{name} VALUES ({marks})", values)  # noqa: S608 - constants
+
+
+async def _count(db: aiosqlite.Connection, query: str, generation: int) -> int:
+    async with db.execute(query, (generation,)) as cursor:
+        return cursor.rowcount
