@@ -20,7 +20,7 @@ from entraid_emulator.apps import (
 from entraid_emulator.background import in_background
 from entraid_emulator.certificates import AppCertificate, KeyPair
 from entraid_emulator.clock import Clock
-from entraid_emulator.cloud import Behaviour
+from entraid_emulator.cloud import Behaviour, ThrottleLimits
 from entraid_emulator.credentials import EXCHANGE_AUDIENCE, ClientSecret, FederatedCredential, Secret
 from entraid_emulator.directory import Directory, UnknownObjectError
 from entraid_emulator.emulator import Emulator
@@ -29,10 +29,13 @@ from entraid_emulator.journal import Journal, Served
 from entraid_emulator.login.managed_identity import ManagedIdentity
 from entraid_emulator.login.script import Forgery, LoginScript, Refusal
 from entraid_emulator.objects import ClientId, GraphObject, Json, ObjectId, TenantId
+from entraid_emulator.rewrites import Rewrite
 from entraid_emulator.tenant import Tenant
 from entraid_emulator.tenants.contoso import CONTOSO_TENANT_ID, contoso
 from entraid_emulator.tenants.generated import generated
 from entraid_emulator.tenants.recorded import DirectoryFileError, recorded
+from entraid_emulator.troubles import STORM, TROUBLES, storm, trouble
+from entraid_emulator.truth import Truth
 
 __all__ = [
     "CONTOSO_TENANT_ID",
@@ -40,6 +43,8 @@ __all__ = [
     "DEFAULT_ROLES",
     "EXCHANGE_AUDIENCE",
     "MULTI_TENANT_CLIENT_ID",
+    "STORM",
+    "TROUBLES",
     "AppCertificate",
     "AppRegistration",
     "Behaviour",
@@ -61,10 +66,13 @@ __all__ = [
     "ManagedIdentity",
     "ObjectId",
     "Refusal",
+    "Rewrite",
     "Secret",
     "Served",
     "Tenant",
     "TenantId",
+    "ThrottleLimits",
+    "Truth",
     "UnknownObjectError",
     "contoso",
     "default_app",
@@ -73,4 +81,6 @@ __all__ = [
     "multi_tenant_app",
     "new_secret",
     "recorded",
+    "storm",
+    "trouble",
 ]

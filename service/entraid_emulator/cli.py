@@ -16,6 +16,7 @@ import click
 import orjson
 
 from entraid_emulator.apps import MULTI_TENANT_CLIENT_ID, multi_tenant_app
+from entraid_emulator.control.cli import change, requests
 from entraid_emulator.emulator import Emulator
 from entraid_emulator.objects import Json, text
 from entraid_emulator.tenant import Tenant
@@ -26,7 +27,7 @@ from entraid_emulator.tenants.recorded import DirectoryFileError, recorded
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-@click.command()
+@click.group(invoke_without_command=True, commands=[change, requests])
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 picks a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -64,7 +65,9 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
     type=click.Path(dir_okay=False, path_type=Path),
     help="JSON with everything a script needs, written once the emulator listens (mode 0600).",
 )
+@click.pass_context
 def emulator(  # noqa: PLR0913 - one argument per option
+    context: click.Context,
     *,
     port: int,
     host: str,
@@ -79,7 +82,12 @@ def emulator(  # noqa: PLR0913 - one argument per option
     latency: int,
     ready_file: Path | None,
 ) -> None:
-    """Emulate Microsoft Entra ID and Microsoft Graph over HTTPS, for demos and tests."""
+    """Emulate Microsoft Entra ID and Microsoft Graph over HTTPS, for demos and tests.
+
+    Without a command it serves until it is stopped; the commands talk to one that is running.
+    """
+    if context.invoked_subcommand is not None:
+        return
     tenants = _tenants(named, file, size=(users, groups, seed))
     served = Emulator(
         tenants,
@@ -136,6 +144,7 @@ def _facts(served: Emulator) -> dict[str, Json]:
         "tenant_ids": [tenant.tenant_id for tenant in served.tenants],
         "client_id": served.app.client_id,
         "client_secret": served.app.client_secret.reveal(),
+        "control_token": served.control_token.reveal(),
         "administrators": {tenant.tenant_id: _administrators(tenant) for tenant in served.tenants},
         **_multi_tenant_facts(served),
         **_identity_facts(served),

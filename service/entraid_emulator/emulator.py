@@ -4,6 +4,7 @@ Order: TLS, CA file, cloud, web application, listening socket; closed in reverse
 """
 
 import asyncio
+import secrets
 import ssl
 import tempfile
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ from aiohttp import web
 from entraid_emulator.apps import DEFAULT_ROLES, AppRegistration, default_app
 from entraid_emulator.clock import Clock
 from entraid_emulator.cloud import Behaviour, Cloud
-from entraid_emulator.credentials import EXCHANGE_AUDIENCE
+from entraid_emulator.control.routes import Control
+from entraid_emulator.credentials import EXCHANGE_AUDIENCE, Secret
 from entraid_emulator.faults import FaultScript
 from entraid_emulator.graph.routes import PREFIX
 from entraid_emulator.graph.side import add_graph
@@ -81,6 +83,7 @@ class Emulator:
             workload=WorkloadIssuer(clock),
         )
         self._traffic = Traffic(clock, latency=latency)
+        self._control_token = Secret(secrets.token_urlsafe(32))
         self._ca_file = ca_file
         self._host = host
         self._port = port
@@ -205,6 +208,11 @@ class Emulator:
         self._cloud.signing_keys.roll_over(keep_old=keep_old)
 
     @property
+    def control_token(self) -> Secret:
+        """Opens the control interface: https and below `/_emulator/v1`, as a bearer token."""
+        return self._control_token
+
+    @property
     def faults(self) -> FaultScript:
         """What goes wrong next."""
         return self._traffic.faults
@@ -246,6 +254,9 @@ class Emulator:
         application = web.Application(middlewares=[self._traffic.middleware], client_max_size=_MAX_REQUEST)
         add_graph(application.router, self._cloud, faults=self._traffic.faults, journal=self._traffic.journal)
         add_login(application.router, self._cloud)
+        Control(self._cloud, self._control_token, faults=self._traffic.faults, journal=self._traffic.journal).add_to(
+            application.router
+        )
         return application
 
 

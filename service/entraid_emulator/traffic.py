@@ -6,17 +6,20 @@ An aiohttp middleware. It decides nothing: `faults` says what goes wrong, `journ
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http import HTTPStatus
 
 import orjson
 from aiohttp import web
 
 from entraid_emulator.clock import Clock
+from entraid_emulator.control import CONTROL_PREFIX
 from entraid_emulator.faults import Fault, FaultScript
-from entraid_emulator.graph.errors import USUAL, error_body
+from entraid_emulator.graph.errors import usual_body
 from entraid_emulator.graph.routes import PREFIX
 from entraid_emulator.journal import Journal
+from entraid_emulator.rewrites import Rewrite, rewritten
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -40,7 +43,12 @@ class Traffic:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Wait, fail or serve. It is written down before the caller can see the outcome."""
+        """Wait, fail or serve. It is written down before the caller can see the outcome.
+
+        The control interface is no part of the cloud: it neither fails nor appears in the journal.
+        """
+        if request.path.startswith(CONTROL_PREFIX):
+            return await handler(request)
         at = self._clock.now()
         target = request.path + (f"?{request.query_string}" if request.query_string else "")
         fault = self.faults.next_for(request.method, target)
@@ -57,7 +65,7 @@ class Traffic:
             raise
         finally:
             self.journal.write(at, request.method, target, status=status)
-        return response if fault is None or fault.cut is None else await _cut(request, response, fault.cut)
+        return response if fault is None else await _disturbed(request, response, fault)
 
     async def _wait(self, fault: Fault | None) -> None:
         pause = self.latency + (fault.delay if fault else timedelta())
@@ -67,11 +75,15 @@ class Traffic:
     async def _answer(self, request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
         if fault is not None and fault.status is not None:
             return self._scripted(request, fault, fault.status)
-        return await handler(request)
+        response = await handler(request)
+        return response if fault is None or fault.rewrite is None else _rewritten(request, response, fault.rewrite)
 
     def _scripted(self, request: web.Request, fault: Fault, status: int) -> web.Response:
         body, content_type = self._body(request, fault, status)
         headers = {"Content-Type": content_type, "request-id": str(uuid.uuid4()), **fault.headers}
+        if fault.retry_after_date is not None:
+            # the callers' clocks are not the emulator's, which may have been advanced
+            headers["Retry-After"] = format_datetime(datetime.now(UTC) + fault.retry_after_date, usegmt=True)
         return web.Response(body=body, status=status, headers=headers)
 
     def _body(self, request: web.Request, fault: Fault, status: int) -> tuple[bytes, str]:
@@ -81,10 +93,7 @@ class Traffic:
             case str():
                 return fault.body.encode(), "application/json"
             case None if request.path.startswith(PREFIX):
-                code, message = USUAL.get(HTTPStatus(status), ("UnknownError", ""))
-                own = str(uuid.uuid4())
-                body = error_body(code, message, at=self._clock.now(), request_id=own, client_request_id=own)
-                return orjson.dumps(body), "application/json"
+                return orjson.dumps(usual_body(status, at=self._clock.now())), "application/json"
             case None:
                 return b"", "text/html"
             case _:
@@ -98,13 +107,34 @@ def _dropped(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
-async def _cut(request: web.Request, response: web.StreamResponse, size: int) -> web.StreamResponse:
-    """Send the head of the whole answer, the beginning of its body, and hang up."""
-    body = response.body if isinstance(response, web.Response) and isinstance(response.body, bytes) else b""
+def _rewritten(request: web.Request, response: web.StreamResponse, rewrite: Rewrite) -> web.StreamResponse:
+    """The answer with its document changed; one that is no JSON object stays as it is."""
+    body = _bytes(response)
+    if not body.startswith(b"{"):
+        return response
+    document = rewritten(orjson.loads(body), rewrite, own_url=f"https://{request.host}{request.rel_url.raw_path_qs}")
+    headers = {name: value for name, value in response.headers.items() if name.lower() != "content-length"}
+    return web.Response(body=orjson.dumps(document), status=response.status, headers=headers)
+
+
+async def _disturbed(request: web.Request, response: web.StreamResponse, fault: Fault) -> web.StreamResponse:
+    """Send the answer whole, in part or in drops, as the fault wants it."""
+    if fault.cut is None and fault.drip is None:
+        return response
+    body = _bytes(response)
     partial = web.StreamResponse(status=response.status, headers=response.headers)
     partial.content_length = len(body)
     await partial.prepare(request)
-    await partial.write(body[:size])
+    if fault.drip is not None:
+        for start in range(0, len(body), fault.piece):
+            await partial.write(body[start : start + fault.piece])
+            await asyncio.sleep(fault.drip.total_seconds())
+        return partial
+    await partial.write(body[: fault.cut])
     if request.transport is not None:
         request.transport.close()
     return partial
+
+
+def _bytes(response: web.StreamResponse) -> bytes:
+    return response.body if isinstance(response, web.Response) and isinstance(response.body, bytes) else b""

@@ -4,8 +4,8 @@ Knows everything, decides nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,15 +14,22 @@ import structlog
 
 from entraid_service.config import Settings, unknown_variables
 from entraid_service.connect.access import TenantAccess
+from entraid_service.connect.activation import Activation
 from entraid_service.connect.connector import Connector
+from entraid_service.connect.consents import ConsentDesk
+from entraid_service.connect.expiry import ExpiryWatch
+from entraid_service.connect.proof import Prover
+from entraid_service.connect.route import ConsentSite
+from entraid_service.errors import ResourceNotFound, SyncInProgress
 from entraid_service.graph.client import MicrosoftGraph
-from entraid_service.graph.limits import Limits
+from entraid_service.model.ids import ConnectionId
 from entraid_service.model.syncrun import SyncRun
-from entraid_service.oauth.keys import EncryptionKey, create_key_file, parse_key, read_key_file, signing_key
+from entraid_service.oauth.keys import signing_key
 from entraid_service.oauth.secretbox import AesGcmSecretBox
 from entraid_service.oauth.tokens import MsalAuthority
 from entraid_service.observe.logs import set_up_logs
 from entraid_service.observe.metrics import Metrics
+from entraid_service.parts import consent_site, encryption_keys, upstream
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.server import GrpcServer, ServerSettings
 from entraid_service.rpc.signing import Signer
@@ -33,7 +40,9 @@ from entraid_service.sync.attempt import ReadSettings
 from entraid_service.sync.guard import Guard
 from entraid_service.sync.runner import Hooks, Stores, SyncRunner
 from entraid_service.sync.schedule import Intervals, Schedule
-from entraid_service.web.listener import HttpListener
+from entraid_service.web.connect_pages import ConnectPages
+from entraid_service.web.listener import HttpListener, listening_socket
+from entraid_service.web.runs import FirstSyncs
 
 _log = structlog.get_logger(__name__)
 
@@ -70,29 +79,34 @@ async def running(settings: Settings) -> AsyncIterator[Endpoints]:
     for variable in unknown_variables():
         _log.warning("unknown_setting", variable=variable, effect="none")
     async with AsyncExitStack() as stack:
-        facades = await _build(settings, stack)
+        listening = stack.enter_context(listening_socket(settings.http_address))
+        http_port: int = listening.getsockname()[1]
+        facades, desk = await _build(settings, stack, http_port=http_port)
         is_ready = asyncio.Event()
-        listener = HttpListener(settings.http_address, metrics=facades.metrics.registry, is_ready=is_ready.is_set)
+        pages = ConnectPages(desk, syncs=FirstSyncs(runs=facades.runs, runner=facades.runner))
+        listener = HttpListener(
+            listening, metrics=facades.metrics.registry, is_ready=is_ready.is_set, more=pages.routes()
+        )
         stack.push_async_callback(listener.close)
-        http_address = await listener.start()
+        await listener.start()
         server = GrpcServer(_server_settings(settings), facades)
         port = await server.start()
         stack.push_async_callback(server.stop, _GRACE)
         is_ready.set()
         stack.callback(is_ready.clear)
-        endpoints = Endpoints(f"{settings.grpc_address.rpartition(':')[0]}:{port}", http_address)
+        endpoints = Endpoints(_with_port(settings.grpc_address, port), _with_port(settings.http_address, http_port))
         _log.info("serving", grpc=endpoints.grpc_address, http=endpoints.http_address)
         yield endpoints
         _log.info("stopping")
 
 
-async def _build(settings: Settings, stack: AsyncExitStack) -> Facades:
+async def _build(settings: Settings, stack: AsyncExitStack, *, http_port: int) -> tuple[Facades, ConsentDesk]:
     """Every room but the listeners, ready for calls; what has to be closed is put on the stack."""
-    keys = _keys(settings)
-    box = AesGcmSecretBox(keys)
+    keys = encryption_keys(settings)
+    box = AesGcmSecretBox(keys, reread=lambda: encryption_keys(settings))
     clock = SystemClock()
     store = await stack.enter_async_context(SqliteStore.open(settings.database_path()))
-    authority, graph = await _upstream(settings, stack)
+    authority, graph = upstream(settings, stack)
     tasks = await stack.enter_async_context(_background())
     snapshots = Snapshots(store.views)
     stack.push_async_callback(snapshots.close)
@@ -119,10 +133,20 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Facades:
         clock=clock,
         intervals=Intervals(settings.sync_interval, settings.full_sync_interval),
     )
-    for forever in (snapshots.run(), schedule.run()):
+    desk = _consent_desk(
+        settings,
+        _ConsentParts(store=store, authority=authority, graph=graph, box=box, clock=clock),
+        http_port=http_port,
+        on_active=_first_sync(runner),
+    )
+    expiry = ExpiryWatch(
+        connections=store.connections, clock=clock, note=metrics.note_expiry, forget=metrics.forget_expiry
+    )
+    for forever in (snapshots.run(), schedule.run(), expiry.run()):
         stack.callback(tasks.create_task(forever).cancel)
-    return Facades(
+    facades = Facades(
         connector=Connector(connections=store.connections, authority=authority, graph=graph, box=box, clock=clock),
+        consents=desk,
         runner=runner,
         connections=store.connections,
         runs=store.runs,
@@ -132,6 +156,55 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Facades:
         signer=Signer(signing_key(keys[0])),
         metrics=metrics,
     )
+    return facades, desk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ConsentParts:
+    """What a consent desk is made of."""
+
+    store: SqliteStore
+    authority: MsalAuthority
+    graph: MicrosoftGraph
+    box: AesGcmSecretBox
+    clock: SystemClock
+
+
+def _consent_desk(
+    settings: Settings,
+    parts: _ConsentParts,
+    *,
+    http_port: int,
+    on_active: Callable[[ConnectionId], Awaitable[None]],
+) -> ConsentDesk:
+    site = consent_site(settings, port=http_port)
+    return ConsentDesk(
+        sign_in=parts.authority.sign_in() if site is not None else None,
+        site=site or ConsentSite(""),
+        consents=parts.store.consents,
+        activation=Activation(
+            connections=parts.store.connections,
+            authority=parts.authority,
+            prover=Prover(authority=parts.authority, graph=parts.graph),
+            box=parts.box,
+            clock=parts.clock,
+        ),
+        box=parts.box,
+        clock=parts.clock,
+        on_active=on_active,
+    )
+
+
+def _first_sync(runner: SyncRunner) -> Callable[[ConnectionId], Awaitable[None]]:
+    async def begin(connection_id: ConnectionId) -> None:
+        with suppress(SyncInProgress, ResourceNotFound):
+            await runner.start(connection_id)
+
+    return begin
+
+
+def _with_port(address: str, port: int) -> str:
+    return f"{address.rpartition(':')[0]}:{port}"
 
 
 def _run_counter(metrics: Metrics) -> Callable[[SyncRun], None]:
@@ -144,25 +217,6 @@ def _run_counter(metrics: Metrics) -> Callable[[SyncRun], None]:
     return count
 
 
-async def _upstream(settings: Settings, stack: AsyncExitStack) -> tuple[MsalAuthority, MicrosoftGraph]:
-    """The two sides of Microsoft, both with the same CA bundle and proxy."""
-    cloud = settings.endpoints()
-    ca_bundle = Path(settings.ca_bundle) if settings.ca_bundle else None
-    proxy = settings.proxy or None
-    authority = MsalAuthority(
-        authority_url=cloud.authority_url, graph_scope=cloud.scope, ca_bundle=ca_bundle, proxy=proxy
-    )
-    stack.callback(authority.close)
-    graph = MicrosoftGraph(
-        base_url=cloud.graph_url,
-        ca_bundle=ca_bundle,
-        proxy=proxy,
-        limits=Limits(concurrency=settings.graph_concurrency),
-    )
-    stack.push_async_callback(graph.close)
-    return authority, graph
-
-
 @asynccontextmanager
 async def _background() -> AsyncIterator[asyncio.TaskGroup]:
     """Owner of what runs beside the calls. A task that breaks stops the service: better none than half of one."""
@@ -173,21 +227,6 @@ async def _background() -> AsyncIterator[asyncio.TaskGroup]:
         if len(group.exceptions) > 1:
             raise
         raise group.exceptions[0] from None  # such as an address that is taken: told by itself, not by the group
-
-
-def _keys(settings: Settings) -> tuple[EncryptionKey, ...]:
-    if settings.encryption_key:
-        return (parse_key(settings.encryption_key),)
-    path = settings.database_path().with_suffix(".key")
-    if path.exists():
-        return read_key_file(path)
-    key = create_key_file(path)
-    _log.warning(
-        "encryption_key_made",
-        file=str(path),
-        advice="whoever can copy this folder can read the stored credentials: set ENTRAID_ENCRYPTION_KEY_FILE",
-    )
-    return (key,)
 
 
 def _server_settings(settings: Settings) -> ServerSettings:

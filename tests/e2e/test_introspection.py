@@ -35,12 +35,3 @@ def test_reflection_speaks_both_versions(service: Service, version: str) -> None
         answers = list(ask(iter([request]), timeout=5))
     names = {one.name for answer in answers for one in answer.list_services_response.service}
     assert {f"entraid.v1.{name}" for name in SERVICES} <= names
-
-
-def test_an_rpc_of_a_later_release_says_so(service: Service, connection: str) -> None:
-    """What is not built yet answers UNIMPLEMENTED and pretends nothing."""
-    ended = grpcurl(
-        "-d", f'{{"connection": "{connection}", "mode": "SYNC_MODE_INCREMENTAL"}}',
-        service.target, "entraid.v1.SyncService/Sync",
-    )  # fmt: skip
-    assert "Code: Unimplemented" in ended.err

@@ -65,7 +65,7 @@ class Connecting:
         answer: Document = self.msal(tenant, credential=credential).acquire_token_for_client([GRAPH])
         return answer
 
-    def authorize_url(self, tenant: str = "organizations", **changes: str | None) -> str:
+    def authorize_url(self, tenant: str = "organizations", /, **changes: str | None) -> str:
         """A sign-in request; None leaves a parameter out."""
         parameters = {
             "client_id": self.app.client_id,
@@ -78,7 +78,7 @@ class Connecting:
         }
         return self._url(f"{tenant}/oauth2/v2.0/authorize", parameters)
 
-    def consent_url(self, tenant: str = "organizations", *, version: int = 2, **changes: str | None) -> str:
+    def consent_url(self, tenant: str = "organizations", version: int = 2, /, **changes: str | None) -> str:
         """An admin consent request."""
         scope = {"scope": GRAPH} if version == 2 else {}
         parameters = {
@@ -94,7 +94,7 @@ class Connecting:
         given = {name: value for name, value in parameters.items() if value is not None}
         return f"{self.wire.emulator.authority_url}/{path}?{urlencode(given)}"
 
-    def redeem(self, code: str, tenant: str = "organizations", **changes: str | None) -> Document:
+    def redeem(self, code: str, tenant: str = "organizations", /, **changes: str | None) -> Document:
         """Redeem an authorization code without MSAL."""
         form = {
             "grant_type": "authorization_code",

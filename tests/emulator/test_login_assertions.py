@@ -1,9 +1,9 @@
 """Apps without a secret: certificates in every form that MSAL knows, and tokens of an issuer that the app trusts."""
 
-import datetime
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from emulator.connecting import Connecting, emulator
@@ -52,10 +53,11 @@ def daemon(running: Connecting) -> Iterator[Connecting]:
 def pfx(pair: KeyPair, folder: Path) -> Path:
     """The pair as a PFX file under the passphrase `open`."""
     key = serialization.load_pem_private_key(pair.private_key_pem.reveal().encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
     certificate = x509.load_pem_x509_certificate(pair.certificate_pem.encode())
     packed = pkcs12.serialize_key_and_certificates(
         b"entraid",
-        key,  # type: ignore[arg-type] - the union of all private keys
+        key,
         certificate,
         None,
         serialization.BestAvailableEncryption(b"open"),
@@ -112,7 +114,7 @@ def test_a_registered_name_does_not_help_a_strangers_signature(
 
 def test_an_expired_certificate_is_refused(daemon: Connecting) -> None:
     """Registered and rightly signed, but over."""
-    yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
     pair = KeyPair.new(until=yesterday)
     daemon.app.certificates.append(pair.certificate)
     credential = {"private_key": pair.private_key_pem.reveal(), "thumbprint": pair.certificate.thumbprint}
@@ -180,7 +182,7 @@ def assertion(daemon: Connecting, pair: KeyPair, changes: dict[str, Any], header
 def post(daemon: Connecting, text: str, **more: str) -> dict[str, Any]:
     """Ask for an app token with an assertion."""
     form = {"client_secret": None, "client_assertion": text, "client_assertion_type": ASSERTION, **more}
-    answer: dict[str, Any] = daemon.wire.token_answer(**form).json()
+    answer: dict[str, Any] = daemon.wire.token_answer(CONTOSO_TENANT_ID, **form).json()
     return answer
 
 
@@ -228,7 +230,7 @@ def test_the_workload_issuer_publishes_its_keys(daemon: Connecting) -> None:
         ({"audience": "api://other"}, {}, 700212),
         ({}, {"audience": ["api://AzureADTokenExchange", "api://other"]}, 700212),
         ({}, {"audience": ["api://AzureADTokenExchange"]}, None),
-        ({}, {"lifetime": datetime.timedelta(minutes=-1)}, 700024),
+        ({}, {"lifetime": timedelta(minutes=-1)}, 700024),
         ({}, {"signer": "stranger"}, 50013),
         ({}, {"signer": "unknown"}, 50013),
         ({}, {"signer": "nobody"}, 50013),

@@ -1,6 +1,8 @@
 """Admin consent in both versions: who may give it, what it gives, how it is refused, what is forged in its redirect."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import jwt
 import pytest
@@ -16,7 +18,15 @@ from emulator.connecting import (
     emulator,
 )
 from emulator.wire import Wire
-from entraid_emulator import CONTOSO_TENANT_ID, DEFAULT_ROLES, Emulator, Forgery, default_app
+from entraid_emulator import (
+    CONTOSO_TENANT_ID,
+    DEFAULT_ROLES,
+    Emulator,
+    Forgery,
+    default_app,
+    multi_tenant_app,
+    recorded,
+)
 
 SCRIPT = "<img src=x onerror=alert(1)>"
 
@@ -45,7 +55,7 @@ def roles(product: Connecting, tenant: str = CONTOSO_TENANT_ID) -> list[str]:
 def test_an_administrator_lets_the_app_in(product: Connecting, version: int, tenant: str) -> None:
     """Before there is no service principal and no token, after it MSAL gets one with the roles, and Graph answers."""
     assert product.app_token()["error_codes"] == [7000229]
-    answer = product.browser.visit(product.consent_url(tenant, version=version), ADA)
+    answer = product.browser.visit(product.consent_url(tenant, version), ADA)
     expected = {"admin_consent": "True", "tenant": CONTOSO_TENANT_ID, "state": "s-1"}
     assert answer.location.startswith(f"{REDIRECT}?")
     assert answer.sent == (expected if version == 1 else {**expected, "scope": GRAPH})
@@ -75,7 +85,9 @@ def test_consent_in_one_tenant_is_none_in_another(product: Connecting) -> None:
 @pytest.mark.parametrize("version", [1, 2])
 def test_cancel_is_told_and_grants_nothing(refused_product: Connecting, version: int) -> None:
     """Version 2 says `admin_consent=True` beside the error; version 1 has words of its own."""
-    sent = refused_product.browser.visit(refused_product.consent_url(version=version), ADA, decision="cancel").sent
+    sent = refused_product.browser.visit(
+        refused_product.consent_url("organizations", version), ADA, decision="cancel"
+    ).sent
     if version == 2:
         assert (sent["admin_consent"], sent["error"]) == ("True", "consent_required")
         assert sent["error_description"].startswith("AADSTS65004: ")
@@ -184,6 +196,17 @@ def test_the_redirect_is_forged_by_script(
     assert product.browser.visit(product.consent_url(), ADA).sent.get(name) == expected
     truth = {"admin_consent": "True", "tenant": CONTOSO_TENANT_ID, "scope": GRAPH, "state": "s-1"}
     assert product.browser.visit(product.consent_url(), ADA).sent == truth
+
+
+def test_a_recorded_tenant_names_its_administrators(tmp_path: Path, start: Callable[[Emulator], Wire]) -> None:
+    """Those of its file may consent, and nobody does if it names none."""
+    user = {"id": "aaaaaaaa-0000-4000-8000-00000000000a", "userPrincipalName": "root@recorded.example"}
+    for named in ([user["id"]], []):
+        file = tmp_path / "tenant.json"
+        file.write_text(json.dumps({"users": [user], "administrators": named}))
+        product = Connecting(start(Emulator([recorded(file)], apps=[multi_tenant_app(REDIRECT)])))
+        answer = product.browser.visit(product.consent_url(), user["userPrincipalName"])
+        assert (answer.status == 302) == bool(named)
 
 
 def test_nobody_chosen_is_a_page(refused_product: Connecting) -> None:

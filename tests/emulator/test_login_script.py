@@ -17,6 +17,7 @@ from entraid_emulator import (
     TenantId,
 )
 from entraid_emulator.login.codes import CODES
+from entraid_emulator.login.script import Place
 
 OTHER_TENANT = "11111111-2222-4333-8444-555555555555"
 SCRIPT = "<script>alert(1)</script>"
@@ -95,11 +96,11 @@ def test_an_unknown_code_needs_its_text(product: Connecting) -> None:
 
 
 @pytest.mark.parametrize("on_page", [True, False])
-@pytest.mark.parametrize("place", ["sign_in", "consent"])
-def test_pages_refuse_by_script(product: Connecting, place: str, *, on_page: bool) -> None:
+@pytest.mark.parametrize("at", ["sign_in", "consent"])
+def test_pages_refuse_by_script(product: Connecting, at: Place, *, on_page: bool) -> None:
     """On a page or by the redirect, with markup in the text that stays text."""
-    at, url = ("sign_in", product.authorize_url()) if place == "sign_in" else ("consent", product.consent_url())
-    told = Refusal(code=50105, at=at, on_page=on_page, text=f"No. {SCRIPT}")  # type: ignore[arg-type] - a place
+    url = product.authorize_url() if at == "sign_in" else product.consent_url()
+    told = Refusal(code=50105, at=at, on_page=on_page, text=f"No. {SCRIPT}")
     product.wire.emulator.login.refuse(told)
     page = product.browser.open(url)
     if on_page:

@@ -21,7 +21,7 @@ from entraid_service.graph.limits import Timer
 from entraid_service.model.connection import ClientSecret
 from entraid_service.model.secret import Secret
 from entraid_service.oauth.tokens import MsalAuthority
-from entraid_service.ports import DirectorySource, TokenSource
+from entraid_service.ports import TenantSource, TokenSource
 
 TENANT = "7d1c4b2a-93e8-4f06-8a5d-1b6f0c2e9d47"
 CLIENT = "2f9e6d1c-5b4a-4837-9c0e-8d7a6b5c4f3e"
@@ -108,7 +108,7 @@ class ScriptedCloud:
 
     def directory(
         self, *, limits: Limits | None = None, timer: Timer | None = None, tokens: TokenSource | None = None
-    ) -> DirectorySource:
+    ) -> TenantSource:
         """A real directory source that reads this cloud; it goes with the cloud."""
         graph = MicrosoftGraph(
             base_url=f"{self.url}/v1.0", ca_bundle=self.ca_file, limits=limits, timer=timer or FastTimer()
@@ -158,6 +158,11 @@ async def _taken(step: Step, request: web.Request) -> web.StreamResponse:
 def page(*records: object, link: str | None = None) -> dict[str, object]:
     """A page of a list."""
     return {"value": list(records), **({"@odata.nextLink": link} if link else {})}
+
+
+def delta(*records: object, link: str) -> dict[str, object]:
+    """The last page of a round."""
+    return {"value": list(records), "@odata.deltaLink": link}
 
 
 def graph_error(status: int, code: str, message: str = "said by the test", **headers: str) -> web.Response:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from entraid_service.errors import GraphUnavailable
-from entraid_service.graph.decode import decode_group, decode_member, decode_page, decode_user
+from entraid_service.graph.decode import decode_group, decode_member, decode_user
+from entraid_service.graph.decoding import decode_page
 from entraid_service.model.directory import GroupKind, MemberKind
 from graph.cloud import ScriptedCloud, page
 
@@ -75,25 +76,25 @@ def test_a_user_of_whom_entra_told_nothing_is_not_enabled() -> None:
 
 
 @pytest.mark.parametrize(("record", "problem"), ODD_USERS)
-def test_an_odd_user_is_left_out_and_named(record: object, problem: str) -> None:
+async def test_an_odd_user_is_left_out_and_named(record: object, problem: str) -> None:
     """One record that cannot be read does not stop the others."""
-    part = decode_page([record, {"id": "u-2"}], decode_user, what="users")
+    part = await decode_page([record, {"id": "u-2"}], decode_user, what="users")
     assert [one.id for one in part.items] == ["u-2"]
     assert problem in part.skipped[0].problem
     assert part.skipped[0].id == ("u-1" if isinstance(record, dict) and record.get("id") == "U-1" else "")
 
 
-def test_a_page_of_nothing_but_odd_records_is_an_error() -> None:
+async def test_a_page_of_nothing_but_odd_records_is_an_error() -> None:
     """A few may be odd; many and all of them mean that the wire speaks another language."""
-    assert len(decode_page([{}] * 3, decode_user, what="users").skipped) == 3
+    assert len((await decode_page([{}] * 3, decode_user, what="users")).skipped) == 3
     with pytest.raises(GraphUnavailable, match="none of the 4 users"):
-        decode_page([{}] * 4, decode_user, what="users")
-    assert decode_page([], decode_user, what="users").items == []
+        await decode_page([{}] * 4, decode_user, what="users")
+    assert (await decode_page([], decode_user, what="users")).items == []
 
 
-def test_a_member_of_no_type_is_left_out_and_named() -> None:
+async def test_a_member_of_no_type_is_left_out_and_named() -> None:
     """What a member is cannot be guessed from its id."""
-    part = decode_page([{"id": "X"}, {"id": "g", "groupTypes": []}], decode_member, what="members")
+    part = await decode_page([{"id": "X"}, {"id": "g", "groupTypes": []}], decode_member, what="members")
     assert [(one.id, one.kind) for one in part.items] == [("g", MemberKind.GROUP)]
     assert [(one.id, one.problem) for one in part.skipped] == [("x", "it has no `@odata.type`")]
 
@@ -163,21 +164,21 @@ def recorded_pages(folder: Path, path: str) -> Iterator[list[dict[str, object]]]
                 yield entry["response"]["body"]["value"]
 
 
-def test_recorded_users_are_decoded_without_loss(recordings: Path) -> None:
+async def test_recorded_users_are_decoded_without_loss(recordings: Path) -> None:
     """Every value that a real tenant gave for its users is found in ours."""
     pages = list(recorded_pages(recordings, "/users"))
     assert sum(map(len, pages)) > 30
     for records in pages:
-        part = decode_page(records, decode_user, what="users")
+        part = await decode_page(records, decode_user, what="users")
         assert not part.skipped
         for record, user in zip(records, part.items, strict=True):
             assert {user.id, *scalars(dict(user.attributes))} == set(scalars(record))
 
 
-def test_recorded_groups_and_members_are_decoded_without_loss(recordings: Path) -> None:
+async def test_recorded_groups_and_members_are_decoded_without_loss(recordings: Path) -> None:
     """Every group of a real tenant and every member of its groups is found in ours."""
     for records in recorded_pages(recordings, "/groups"):
-        groups = decode_page(records, decode_group, what="groups")
+        groups = await decode_page(records, decode_group, what="groups")
         assert not groups.skipped
         for record, group in zip(records, groups.items, strict=True):
             assert (group.id, group.display_name) == (record["id"], record["displayName"])
@@ -185,6 +186,6 @@ def test_recorded_groups_and_members_are_decoded_without_loss(recordings: Path) 
     pages = list(recorded_pages(recordings, "/members"))
     assert sum(map(len, pages)) > 10
     for records in pages:
-        members = decode_page(records, decode_member, what="members")
+        members = await decode_page(records, decode_member, what="members")
         assert [one.id for one in members.items] == [record["id"] for record in records]
         assert not members.skipped

@@ -14,7 +14,7 @@ from entraid_service.rpc.server import GrpcServer, ServerSettings
 from entraid_service.rpc.signing import Signer
 from entraid_service.snapshot.snapshots import Snapshots
 from entraid_service.store.sqlite import SqliteStore
-from rpc.rooms import Connector, Runner, Server, StandingClock
+from rpc.rooms import Connector, Consents, Runner, Server, StandingClock
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ async def facades(store: SqliteStore, metrics: Metrics) -> AsyncIterator[Facades
     snapshots = Snapshots(store.views)
     yield Facades(
         connector=Connector(store, clock),
+        consents=Consents(store, clock),
         runner=Runner(store, clock),
         connections=store.connections,
         runs=store.runs,
@@ -64,6 +65,16 @@ async def server(grpc_server: GrpcServer, facades: Facades, store: SqliteStore) 
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         assert isinstance(facades.clock, StandingClock)
         assert isinstance(facades.connector, Connector)
+        assert isinstance(facades.consents, Consents)
         assert isinstance(facades.runner, Runner)
         assert isinstance(facades.snapshots, Snapshots)
-        yield Server(port, store, facades.clock, facades.connector, facades.runner, facades.snapshots, channel)
+        yield Server(
+            port,
+            store,
+            clock=facades.clock,
+            connector=facades.connector,
+            consents=facades.consents,
+            runner=facades.runner,
+            snapshots=facades.snapshots,
+            channel=channel,
+        )

@@ -14,6 +14,8 @@ from entraid.v1.connection_service_pb2_grpc import ConnectionServiceStub
 from entraid.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from entraid.v1.sync_service_pb2_grpc import SyncServiceStub
 from entraid_service.connect.connector import ConnectOrder
+from entraid_service.connect.consent import ConsentOrder
+from entraid_service.connect.route import ConsentLink
 from entraid_service.model.connection import Connection, ConnectionState
 from entraid_service.model.directory import CORE_ATTRIBUTES, AttributeValue, Group, MemberKind, Membership, User
 from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, TenantId, UserId
@@ -105,6 +107,46 @@ class Connector:
 
 
 @dataclass(slots=True)
+class Consents:
+    """Hands out links without an app of its own; takes back what a test says."""
+
+    store: SqliteStore
+    clock: StandingClock
+    orders: list[ConsentOrder] = field(default_factory=list)
+    callbacks: list[str] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def ask(self, order: ConsentOrder) -> tuple[Connection, ConsentLink | None]:
+        """A connection that waits, saved unless it is only to be looked at."""
+        if self.failure is not None:
+            raise self.failure
+        self.orders.append(order)
+        now = self.clock.now()
+        connection = Connection(
+            id=ConnectionId(order.connection_id or "c-generated"),
+            uid=f"uid-of-consent-{len(self.orders)}",
+            display_name=order.display_name,
+            tenant_id=TenantId(""),
+            client_id=CLIENT,
+            state=ConnectionState.PENDING_CONSENT,
+            create_time=now,
+            update_time=now,
+            groups_to_sync=order.groups_to_sync,
+        )
+        if order.validate_only:
+            return connection, None
+        await self.store.connections.create(connection, None)
+        return connection, ConsentLink("https://entraid.example/connect/x", now + timedelta(minutes=10))
+
+    async def complete(self, callback_uri: str) -> Connection:
+        """The connection `main`, or fails as told."""
+        self.callbacks.append(callback_uri)
+        if self.failure is not None:
+            raise self.failure
+        return await self.store.connections.get(ConnectionId("main"))
+
+
+@dataclass(slots=True)
 class Runner:
     """Runs that move when a test says so."""
 
@@ -171,6 +213,7 @@ class Server:
     store: SqliteStore
     clock: StandingClock
     connector: Connector
+    consents: Consents
     runner: Runner
     snapshots: Snapshots
     channel: grpc.aio.Channel

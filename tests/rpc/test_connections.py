@@ -5,7 +5,13 @@ import pytest
 from google.rpc import error_details_pb2
 
 from entraid.v1 import connection_service_pb2 as pb
-from entraid_service.errors import CredentialsRejected, GraphThrottled
+from entraid_service.errors import (
+    ConsentDeclined,
+    ConsentLapsed,
+    ConsentNotOffered,
+    CredentialsRejected,
+    GraphThrottled,
+)
 from entraid_service.model.connection import ClientSecret, FederatedIdentity
 from rpc.rooms import CLIENT, TENANT, Server
 from rpc.told import detail_of, field_of, reason_of
@@ -84,19 +90,56 @@ async def test_a_call_that_cannot_be_right_never_reaches_entra(
     assert CANARY not in repr(caught.value)
 
 
-async def test_what_this_release_does_not_offer_says_so(server: Server) -> None:
-    """Admin consent is UNIMPLEMENTED in plain words, never faked; a workload identity is passed on."""
-    for call in (
-        server.connections.Connect(pb.ConnectRequest(admin_consent=pb.AdminConsent())),
-        server.connections.CompleteConsent(pb.CompleteConsentRequest(callback_uri=f"https://x/?code={CANARY}")),
-    ):
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call
-        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-        assert "app_credentials" in (caught.value.details() or "")
+async def test_consent_is_asked_for_and_completed(server: Server) -> None:
+    """The link and its end come back with a connection that waits; the redirect is handed on unaltered."""
+    asked = pb.ConnectRequest(
+        connection_id="main",
+        tenant="Contoso.example",
+        groups_to_sync=["Sales, EMEA"],
+        admin_consent=pb.AdminConsent(redirect_uri="https://caller.example/back"),
+    )
+    answer = await server.connections.Connect(asked)
+    assert answer.connection.state == pb.Connection.STATE_PENDING_CONSENT
+    assert answer.pending_consent.consent_uri == "https://entraid.example/connect/x"
+    assert answer.pending_consent.expire_time.seconds - answer.connection.create_time.seconds == 600
+    order = server.consents.orders[0]
+    assert (order.tenant, order.redirect_uri) == ("contoso.example", "https://caller.example/back")
+    assert order.groups_to_sync == ("Sales", "EMEA")
+    uri = f"https://caller.example/back?state={CANARY}&tenant=x"
+    done = await server.connections.CompleteConsent(pb.CompleteConsentRequest(callback_uri=uri))
+    assert done.connection.name == "connections/main"
+    assert server.consents.callbacks == [uri]
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "reason"),
+    [
+        (ConsentLapsed("used"), grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"),
+        (ConsentDeclined("no", error="access_denied"), grpc.StatusCode.PERMISSION_DENIED, "CONSENT_DECLINED"),
+        (ConsentNotOffered("set ENTRAID_CLIENT_ID"), grpc.StatusCode.FAILED_PRECONDITION, ""),
+    ],
+)
+async def test_a_redirect_that_is_not_taken_says_why(
+    server: Server, failure: Exception, code: grpc.StatusCode, reason: str
+) -> None:
+    """Used or unknown, declined, or no app to consent to: each has its own status; nothing of the address comes back."""
+    server.consents.failure = failure
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await server.connections.CompleteConsent(pb.CompleteConsentRequest(callback_uri=f"https://x/?code={CANARY}"))
+    assert caught.value.code() is code
+    if reason:
+        assert reason_of(caught.value) == reason
+    assert CANARY not in repr(caught.value)
+
+
+async def test_a_workload_identity_and_a_mere_check_are_passed_on(server: Server) -> None:
+    """No secret goes through the call; `validate_only` reaches those who prove and save."""
     app = pb.AppCredentials(client_id=CLIENT, workload_identity=pb.WorkloadIdentity())
-    await server.connections.Connect(request(app_credentials=app))
+    await server.connections.Connect(request(app_credentials=app, validate_only=True))
     assert server.connector.orders[0].credential == FederatedIdentity()
+    assert server.connector.orders[0].validate_only
+    looked = await server.connections.Connect(pb.ConnectRequest(admin_consent=pb.AdminConsent(), validate_only=True))
+    assert not looked.HasField("pending_consent")
 
 
 async def test_entras_refusal_arrives_with_its_code(server: Server) -> None:

@@ -1,10 +1,14 @@
 """Made-up connections, people and groups, and the one way in which the tests read a tenant whole."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 from uuid import UUID
 
+from entraid_service.errors import EntraidError
+from entraid_service.model.changes import FeedLinks
 from entraid_service.model.connection import Connection, ConnectionState
 from entraid_service.model.directory import Group, MemberKind, Membership, User
 from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, TenantId, UserId
@@ -12,6 +16,7 @@ from entraid_service.model.scope import GroupResolution, ResolutionState, Scope
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.model.syncrun import RunState, SyncMode, SyncRun
 from entraid_service.ports.store import DirectoryStore, Staging
+from store.contract import Store
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 SCOPE = Scope(
@@ -73,6 +78,31 @@ def edge(group_number: int, member: int, kind: MemberKind = MemberKind.USER) -> 
     return Membership(GroupId(guid(group_number)), guid(member), kind)
 
 
+@asynccontextmanager
+async def running(store: Store, connection_id: str) -> AsyncIterator[SyncRun]:
+    """A run that holds its lease; failed, if the block is left by an error while it still runs."""
+    begun = await store.runs.start(run(connection_id, f"run-{token_hex(8)}"))
+    try:
+        yield begun
+    except BaseException:
+        with suppress(EntraidError):
+            await store.runs.save(replace(begun, state=RunState.FAILED))
+        raise
+
+
+async def commit(
+    store: Store, staging: Staging, connection_id: str = "contoso", *, links: FeedLinks | None = None
+) -> SnapshotVersion:
+    """Serves what was staged, by a run of its own."""
+    async with running(store, connection_id) as begun:
+        return await staging.commit(ended(begun), sync_time=NOW, scope=SCOPE, links=links)
+
+
+def ended(begun: SyncRun) -> SyncRun:
+    """The run, as it is once it succeeded."""
+    return replace(begun, state=RunState.SUCCEEDED)
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """What a complete read finds."""
@@ -89,9 +119,8 @@ class Tenant:
         await staging.put_memberships(self.edges)
         return staging
 
-    async def sync(self, directory: DirectoryStore, owner: Connection) -> SnapshotVersion:
+    async def sync(self, store: Store, owner: Connection) -> SnapshotVersion:
         """Reads and serves all of it."""
-        staging = await self.stage(directory, owner)
-        version = await staging.commit(run(owner.id), sync_time=NOW, scope=SCOPE)
-        await directory.clean_up()
+        version = await commit(store, await self.stage(store.directory, owner), owner.id)
+        await store.directory.clean_up()
         return version

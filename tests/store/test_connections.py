@@ -9,7 +9,7 @@ from entraid_service.model.ids import ConnectionId, SyncRunId
 from entraid_service.model.report import ErrorReason, ErrorReport
 from entraid_service.ports.store import SealedCredential
 from store.contract import Store
-from store.tenants import NOW, Tenant, connection, group, people, run
+from store.tenants import NOW, Tenant, connection, ended, group, people, run
 
 SEALED = SealedCredential("client_secret", b"\x00sealed\xff")
 
@@ -99,8 +99,8 @@ async def test_deleting_takes_everything_of_this_connection_and_nothing_of_anoth
     tenant = Tenant(people(1, 2), [group(8)])
     for owner in (connection(), connection("fabrikam")):
         await store.connections.create(owner, SEALED)
-        await store.runs.start(run(owner.id))
-        await tenant.sync(store.directory, owner)
+        await store.runs.start(ended(run(owner.id)))
+        await tenant.sync(store, owner)
     former = await store.lists.version(ConnectionId("contoso"))
     with pytest.raises(EtagMismatch):
         await store.connections.delete(ConnectionId("contoso"), expected_version=7)
@@ -113,6 +113,6 @@ async def test_deleting_takes_everything_of_this_connection_and_nothing_of_anoth
         await store.runs.get(ConnectionId("contoso"), SyncRunId("r-1"))
     assert await store.connections.credential(ConnectionId("contoso")) is None
     assert len((await store.lists.users(ConnectionId("fabrikam"), after=None, limit=9)).items) == 2
-    again = await tenant.sync(store.directory, connection(uid="new"))
+    again = await tenant.sync(store, connection(uid="new"))
     assert again.revision > former.revision
     assert again.generation > former.generation

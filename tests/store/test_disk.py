@@ -14,7 +14,7 @@ from entraid_service.model.ids import ConnectionId, UserId
 from entraid_service.ports.store import SealedCredential
 from entraid_service.store import SqliteStore
 from store.contract import Store
-from store.tenants import NOW, SCOPE, Tenant, connection, edge, group, guid, people, person, run
+from store.tenants import Tenant, commit, connection, edge, ended, group, guid, people, person, run
 
 CONTOSO = ConnectionId("contoso")
 CANARY = "canary-4711"
@@ -43,28 +43,28 @@ async def test_the_files_are_private(tmp_path: Path) -> None:
     path.chmod(0o666)
     async with SqliteStore.open(path) as store:
         await store.connections.create(connection(), None)
-        assert modes(tmp_path) == dict.fromkeys(("store.db", "store.db-wal", "store.db-shm"), 0o600)
+        assert modes(tmp_path) == dict.fromkeys(("store.db", "store.db-wal", "store.db-shm", "store.db-lock"), 0o600)
 
 
 async def test_a_disconnection_leaves_no_byte(tmp_path: Path) -> None:
     """Credential, people, groups and runs are in no file any more, while a view of another tenant is held."""
     async with SqliteStore.open(tmp_path / "store.db") as store:
         await store.connections.create(connection("fabrikam"), None)
-        await Tenant(people(1)).sync(store.directory, connection("fabrikam"))
+        await Tenant(people(1)).sync(store, connection("fabrikam"))
         view = store.views.open()
         version = view.version(ConnectionId("fabrikam"))
         assert version is not None
 
         credential = SealedCredential("client_secret", CANARY.encode())
         await store.connections.create(connection(display_name=CANARY), credential)
-        await store.runs.start(run(CONTOSO, request_id=CANARY))
+        await store.runs.start(ended(run(CONTOSO, request_id=CANARY)))
         tenant = Tenant(
             [person(number, f"{CANARY}{number}", about=CANARY * 50) for number in range(2000)],
             [group(5000 + number, CANARY) for number in range(100)],
             [edge(5000, number) for number in range(2000)],
         )
-        await tenant.sync(store.directory, connection())
-        await tenant.sync(store.directory, connection())
+        await tenant.sync(store, connection())
+        await tenant.sync(store, connection())
         await tenant.stage(store.directory, connection())
         assert CANARY.encode() in raw(tmp_path)
 
@@ -78,7 +78,7 @@ async def test_a_view_that_outlived_a_disconnection_gives_its_bytes_up_at_the_cl
     """As long as it is held it can be read; once closed, the next clean-up overwrites the rest."""
     async with SqliteStore.open(tmp_path / "store.db") as store:
         await store.connections.create(connection(), None)
-        await Tenant([person(1, CANARY)]).sync(store.directory, connection())
+        await Tenant([person(1, CANARY)]).sync(store, connection())
         view = store.views.open()
         assert view.version(CONTOSO) is not None
         await store.connections.delete(CONTOSO)
@@ -92,8 +92,8 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
     path = tmp_path / "store.db"
     async with SqliteStore.open(path) as store:
         await store.connections.create(connection(), None)
-        await store.runs.start(run(CONTOSO))
-        version = await Tenant(people(1), [group(8)], [edge(8, 1)]).sync(store.directory, connection())
+        await store.runs.start(ended(run(CONTOSO)))
+        version = await Tenant(people(1), [group(8)], [edge(8, 1)]).sync(store, connection())
         staging = await Tenant([person(2, CANARY)]).stage(store.directory, connection())
         await staging.changes()
     async with SqliteStore.open(path) as store:
@@ -182,16 +182,16 @@ def file_size_limit(limit: int) -> Iterator[None]:
 async def test_a_disk_that_takes_no_more_fails_the_write_only(store: Store, tmp_path: Path) -> None:
     """The sync fails with a clear error; what is served goes on, and once there is room the next sync succeeds."""
     await store.connections.create(connection(), None)
-    await Tenant(people(1)).sync(store.directory, connection())
+    await Tenant(people(1)).sync(store, connection())
     large = Tenant([person(number, about="x" * 500) for number in range(3000)])
     staging = await large.stage(store.directory, connection())
     with file_size_limit(largest(tmp_path) + 100_000), pytest.raises(StoreUnavailable, match="disk"):
-        await staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+        await commit(store, staging)
     assert [user.id for user in (await store.lists.users(CONTOSO, after=None, limit=9)).items] == [guid(1)]
     view = store.views.open()
     version = view.version(CONTOSO)
     assert version is not None
     assert view.user(version, UserId(guid(1))) is not None
     view.close()
-    await staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+    await commit(store, staging)
     assert len((await store.lists.users(CONTOSO, after=None, limit=5000)).items) == 3000

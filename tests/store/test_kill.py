@@ -29,7 +29,7 @@ async def main():
         await store.directory.clean_up()
         print("ready", flush=True)
         for number in itertools.count(int(sys.argv[3])):
-            await generation(number).sync(store.directory, connection())
+            await generation(number).sync(store, connection())
 
 asyncio.run(main())
 """
@@ -50,7 +50,7 @@ async def test_a_killed_sync_leaves_old_or_new(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     async with SqliteStore.open(path) as store:
         await store.connections.create(connection(), None)
-        await generation(0).sync(store.directory, connection())
+        await generation(0).sync(store, connection())
     chance = random.Random(4711)  # noqa: S311 - moments, not secrets
     moved = 0
     for kill in range(KILLS):

@@ -27,7 +27,7 @@ async def test_pages_under_writes_show_once_whoever_stays(store: Store, size: in
         Tenant(people(*stays, *(number for number in range(1, 107) if number % 3 == 0 and number % 2 == parity)))
         for parity in range(2)
     ]
-    await tenants[0].sync(store.directory, connection())
+    await tenants[0].sync(store, connection())
     seen: list[str] = []
     after: UserId | None = None
     for page in range(1000):
@@ -37,7 +37,7 @@ async def test_pages_under_writes_show_once_whoever_stays(store: Store, size: in
         seen += [user.id for user in listing.items]
         after = listing.items[-1].id
         if page < rounds:
-            await tenants[(page + 1) % 2].sync(store.directory, connection())
+            await tenants[(page + 1) % 2].sync(store, connection())
     assert [user for user in seen if user in {guid(number) for number in stays}] == [guid(number) for number in stays]
     assert len(seen) == len(set(seen))
 
@@ -46,7 +46,7 @@ async def test_ids_that_are_no_guids_are_paged_too(store: Store) -> None:
     """Every id comes once, whatever its form, and is found by itself only."""
     ids = ["u-1", guid(5), "zz", guid(5)[:-1] + " ", "0" * 32, "x" * 36]
     tenant = Tenant([User(UserId(name), {"displayName": name}) for name in ids])
-    await tenant.sync(store.directory, connection())
+    await tenant.sync(store, connection())
     seen: list[str] = []
     while page := (await store.lists.users(CONTOSO, after=UserId(seen[-1]) if seen else None, limit=1)).items:
         seen += [user.id for user in page]
@@ -63,7 +63,7 @@ async def test_a_user_is_found_by_id_or_else_by_principal_name(store: Store) -> 
         User(UserId(guid(3)), {"userPrincipalName": guid(1)}),
         person(4, "straße", mail="ada@contoso.com"),
     ]
-    await Tenant(users).sync(store.directory, connection())
+    await Tenant(users).sync(store, connection())
 
     async def found(name: str) -> list[str]:
         return [user.id for user in (await store.lists.user(CONTOSO, name)).items]
@@ -82,7 +82,7 @@ async def test_attributes_come_back_as_they_were(store: Store) -> None:
         {"s": "Zoë \u2028 'x'", "b": True, "i": 7, "f": 1.5, "l": ["a", True, 2], "n.ested": "x"},
         UserId(guid(99)),
     )
-    await Tenant([user]).sync(store.directory, connection())
+    await Tenant([user]).sync(store, connection())
     (found,) = (await store.lists.user(CONTOSO, user.id)).items
     assert found == user
     assert [type(value) for value in found.attributes.values()] == [
@@ -95,7 +95,7 @@ async def test_groups_come_back_as_they_were(store: Store) -> None:
     made = Group(
         GroupId(guid(8)), "Ünïted", GroupKind.MICROSOFT_365, "what for", "g@contoso.com", "user.x -eq 1", is_opaque=True
     )
-    await Tenant([], [made]).sync(store.directory, connection())
+    await Tenant([], [made]).sync(store, connection())
     (found,) = (await store.lists.group(CONTOSO, made.id)).items
     assert found.group == made
     assert (await store.lists.group(CONTOSO, GroupId(guid(9)))).items == []
@@ -118,7 +118,7 @@ async def test_member_counts_hold_each_synced_user_once(store: Store) -> None:
         edge(104, 99),
         edge(104, 4),
     ]
-    await Tenant(people(1, 2, 3, 4), groups, edges).sync(store.directory, connection())
+    await Tenant(people(1, 2, 3, 4), groups, edges).sync(store, connection())
     listing = await store.lists.groups(CONTOSO, after=None, limit=9)
     assert [item.member_count for item in listing.items] == [3, 3, 3, 3, 1, 0]
 
@@ -128,7 +128,7 @@ async def test_a_deep_chain_of_groups_is_counted(store: Store) -> None:
     depth = 400
     groups = [group(1000 + level) for level in range(depth)]
     edges = [edge(1000 + level, 1001 + level, NESTED) for level in range(depth - 1)]
-    await Tenant(people(1), groups, [*edges, edge(1000 + depth - 1, 1)]).sync(store.directory, connection())
+    await Tenant(people(1), groups, [*edges, edge(1000 + depth - 1, 1)]).sync(store, connection())
     assert (await store.lists.group(CONTOSO, GroupId(guid(1000)))).items[0].member_count == 1
 
 
@@ -151,7 +151,7 @@ async def test_counting_members_of_many_groups_stays_quick(store: Store) -> None
     everybody = range(1, 4001)
     edges = [edge(10_000 + number % 400, number) for number in everybody]
     groups = [group(10_000 + number) for number in range(400)]
-    await Tenant(people(*everybody), groups, edges).sync(store.directory, connection())
+    await Tenant(people(*everybody), groups, edges).sync(store, connection())
     async with asyncio.timeout(5):
         pages = [await store.lists.groups(CONTOSO, after=None, limit=400) for _ in range(4)]
     assert {item.member_count for page in pages for item in page.items} == {10}

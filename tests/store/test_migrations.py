@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from entraid_service import store
 from entraid_service.errors import StoreUnavailable
 from entraid_service.store import SqliteStore, current_version, migrate
 
-NEWEST = 1
+NEWEST = len(list(Path(store.__file__).with_name("migrations").glob("*.sql")))
 MIGRATE = """
 import asyncio, sys
 from pathlib import Path
@@ -62,7 +63,7 @@ async def test_a_failing_migration_leaves_nothing(tmp_path: Path, monkeypatch: p
     from entraid_service.store import migrate as function  # noqa: PLC0415 - beside the room of the same name
 
     module = sys.modules[function.__module__]
-    broken = module._Migration(2, "0002_broken", "CREATE TABLE extra (x);\nINSERT INTO missing VALUES (1);\n")
+    broken = module._Migration(999, "0999_broken", "CREATE TABLE extra (x);\nINSERT INTO missing VALUES (1);\n")
     monkeypatch.setattr(module, "_migrations", lambda: [broken])
     with pytest.raises(sqlite3.OperationalError):
         await migrate(path)

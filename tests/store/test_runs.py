@@ -91,15 +91,3 @@ async def test_a_run_of_a_deleted_connection_stays_deleted(store: Store) -> None
     for call in (store.runs.start(run(CONTOSO)), store.runs.page(CONTOSO, after=None, limit=1)):
         with pytest.raises(ResourceNotFound, match="connection"):
             await call
-
-
-async def test_runs_that_a_crash_left_are_ended(store: Store) -> None:
-    """They fail with the given error, ended ones stay, and a new run may start."""
-    done = replace(run(CONTOSO, "r-0"), state=RunState.SUCCEEDED)
-    await store.runs.start(done)
-    await store.runs.start(run(CONTOSO, "r-1"))
-    assert await store.runs.fail_interrupted(INTERRUPTED, end_time=NOW) == 1
-    failed = replace(run(CONTOSO, "r-1"), state=RunState.FAILED, error=INTERRUPTED, end_time=NOW)
-    assert await store.runs.get(CONTOSO, failed.id) == failed
-    assert await store.runs.get(CONTOSO, done.id) == done
-    await store.runs.start(run(CONTOSO, "r-2"))

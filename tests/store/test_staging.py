@@ -9,7 +9,7 @@ from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, UserId
 from entraid_service.model.syncrun import Changes, RunState
 from entraid_service.ports.decisions import UserRecord
 from store.contract import Store
-from store.tenants import NOW, SCOPE, Tenant, connection, edge, group, guid, people, person, run
+from store.tenants import NOW, SCOPE, Tenant, commit, connection, edge, ended, group, guid, people, person, run
 
 CONTOSO = ConnectionId("contoso")
 FIRST = Tenant(people(1, 2, 3), [group(8), group(9)], [edge(8, 1), edge(8, 2), edge(9, 8, MemberKind.GROUP)])
@@ -43,7 +43,7 @@ async def test_nothing_is_served_before_the_commit(store: Store) -> None:
     staging = await FIRST.stage(store.directory, connection())
     with pytest.raises(DirectoryNotSynced):
         await store.lists.version(CONTOSO)
-    await staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+    await commit(store, staging)
     second = await Tenant([person(1, "renamed")], []).stage(store.directory, connection())
     await second.changes()
     assert await served(store) == ["user1", "user2", "user3"]
@@ -53,8 +53,7 @@ async def test_a_commit_serves_all_and_saves_the_run(store: Store) -> None:
     """Version, scope, run and rows are those of the commit, in a view as in a list."""
     await store.runs.start(run(CONTOSO))
     staging = await FIRST.stage(store.directory, connection())
-    ended = replace(run(CONTOSO), state=RunState.SUCCEEDED)
-    version = await staging.commit(ended, sync_time=NOW, scope=SCOPE)
+    version = await staging.commit(ended(run(CONTOSO)), sync_time=NOW, scope=SCOPE)
     assert (version.connection_id, version.tenant_id, version.sync_time, version.scope) == (
         CONTOSO,
         guid(1),
@@ -63,15 +62,15 @@ async def test_a_commit_serves_all_and_saves_the_run(store: Store) -> None:
     )
     assert await store.lists.version(CONTOSO) == version
     saved = await store.runs.get(CONTOSO, SyncRunId("r-1"))
-    assert saved == replace(ended, revision=version.revision, sync_time=NOW)
+    assert saved == replace(ended(run(CONTOSO)), revision=version.revision, sync_time=NOW)
     found = await look_up(store, 1)
     assert found == UserRecord(person(1), frozenset({GroupId(guid(8))}))
 
 
 async def test_a_second_read_replaces_the_first_wholly(store: Store) -> None:
     """Users, groups and edges that the second did not find are gone, and the revision has grown."""
-    first = await FIRST.sync(store.directory, connection())
-    second = await Tenant([person(1, "renamed"), person(4)], [group(9)]).sync(store.directory, connection())
+    first = await FIRST.sync(store, connection())
+    second = await Tenant([person(1, "renamed"), person(4)], [group(9)]).sync(store, connection())
     assert second.revision > first.revision
     assert await served(store) == ["renamed", "user4"]
     assert await look_up(store, 2) is None
@@ -84,7 +83,7 @@ async def test_a_second_read_replaces_the_first_wholly(store: Store) -> None:
 async def test_a_discarded_read_leaves_what_was_served(store: Store) -> None:
     """Discarding may be repeated, does nothing after a commit, and ends the writing."""
     kept = await FIRST.stage(store.directory, connection())
-    await kept.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+    await commit(store, kept)
     dropped = await Tenant(people(7)).stage(store.directory, connection())
     for staging in (dropped, dropped, kept):
         await staging.discard()
@@ -93,14 +92,14 @@ async def test_a_discarded_read_leaves_what_was_served(store: Store) -> None:
     assert await look_up(store, 2) == UserRecord(person(2), frozenset({GroupId(guid(8))}))
     await dropped.put_users(people(8))
     with pytest.raises(StoreUnavailable):
-        await dropped.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+        await commit(store, dropped)
     assert await served(store) == ["user1", "user2", "user3"]
 
 
 async def test_what_is_served_cannot_be_written_by_the_read_that_made_it(store: Store) -> None:
     """After its commit a read neither adds nor drops."""
     staging = await FIRST.stage(store.directory, connection())
-    await staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+    await commit(store, staging)
     await staging.put_users(people(7))
     for write in (staging.drop_users(), staging.drop_groups(), staging.changes(), staging.keep_members_only()):
         with pytest.raises(StoreUnavailable):
@@ -114,7 +113,7 @@ async def test_a_read_whose_connection_went_is_not_served(store: Store) -> None:
     await store.connections.delete(CONTOSO)
     await store.connections.create(connection(uid="new"), None)
     with pytest.raises(ResourceNotFound):
-        await staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+        await commit(store, staging)
     await staging.discard()
     with pytest.raises(DirectoryNotSynced):
         await store.lists.version(CONTOSO)
@@ -133,7 +132,7 @@ async def test_rows_put_again_are_the_last_ones(store: Store) -> None:
     await staging.put_users([person(1, "new")])
     await staging.put_groups([group(8, "New")])
     await staging.put_memberships([edge(8, 1)])
-    await staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+    await commit(store, staging)
     view = store.views.open()
     version = view.version(CONTOSO)
     assert version is not None
@@ -154,7 +153,7 @@ async def test_a_list_can_be_dropped_and_read_anew(store: Store) -> None:
     await staging.put_users(people(2))
     await staging.drop_groups()
     await staging.put_groups([group(9)])
-    await staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+    await commit(store, staging)
     assert await served(store) == ["user2"]
     assert (await store.lists.user(CONTOSO, "user1@contoso.com")).items == []
     assert [g.group.id for g in (await store.lists.groups(CONTOSO, after=None, limit=9)).items] == [guid(9)]
@@ -167,7 +166,7 @@ async def test_only_members_of_staged_groups_are_kept(store: Store) -> None:
     await staging.put_users(people(1, 2, 3, 4))
     await staging.put_groups([group(8)])
     await staging.keep_members_only()
-    await staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+    await commit(store, staging)
     assert await served(store) == ["user1", "user3"]
     assert (await store.lists.user(CONTOSO, "user4@contoso.com")).items == []
     assert (await store.lists.group(CONTOSO, GroupId(guid(8)))).items[0].member_count == 2
@@ -179,7 +178,7 @@ async def test_an_edge_waits_for_its_user_or_group(store: Store) -> None:
     await staging.put_memberships([edge(8, 1), edge(7, 1), edge(8, 6), edge(6, 5)])
     await staging.put_users(people(1))
     await staging.put_groups([group(8)])
-    await staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+    await commit(store, staging)
     assert await look_up(store, 1) == UserRecord(person(1), frozenset({GroupId(guid(7)), GroupId(guid(8))}))
     (listed,) = (await store.lists.groups(CONTOSO, after=None, limit=9)).items
     assert listed.member_count == 1
@@ -194,8 +193,8 @@ async def test_changes_count_everything_where_nothing_is_served(store: Store) ->
 async def test_changes_count_the_difference_to_what_is_served(store: Store) -> None:
     """Same rows count as nothing, whatever the order of their attributes; another tenant's rows do not matter."""
     await store.connections.create(connection("fabrikam"), None)
-    await Tenant(people(1, 5, 6)).sync(store.directory, connection("fabrikam"))
-    await FIRST.sync(store.directory, connection())
+    await Tenant(people(1, 5, 6)).sync(store, connection("fabrikam"))
+    await FIRST.sync(store, connection())
     user = person(1)
     assert list(user.attributes) != sorted(user.attributes)
     reordered = User(user.id, dict(sorted(user.attributes.items())))
@@ -221,8 +220,8 @@ async def test_reads_of_two_tenants_do_not_mix(store: Store) -> None:
     await store.connections.create(fabrikam, None)
     ours = await FIRST.stage(store.directory, connection())
     theirs = await Tenant([person(1, title="theirs")], [group(9)], [edge(9, 1)]).stage(store.directory, fabrikam)
-    await theirs.commit(run(fabrikam.id), sync_time=NOW, scope=SCOPE)
-    await ours.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+    await commit(store, theirs, fabrikam.id)
+    await commit(store, ours)
     await store.directory.clean_up()
     view = store.views.open()
     records = []
@@ -245,7 +244,7 @@ async def test_cleaning_up_spares_reads_in_the_making(store: Store) -> None:
     await staging.changes()
     await store.directory.clean_up()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE))
+        tasks.create_task(commit(store, staging))
         for _ in range(5):
             tasks.create_task(store.directory.clean_up())
     assert await served(store) == ["user1", "user2", "user3"]
@@ -254,16 +253,19 @@ async def test_cleaning_up_spares_reads_in_the_making(store: Store) -> None:
 
 async def test_cancelling_a_write_anywhere_leaves_old_or_new(store: Store) -> None:
     """A commit that is cancelled at any moment is done or not done, and the next read works."""
-    await FIRST.sync(store.directory, connection())
+    await FIRST.sync(store, connection())
     for step in range(40):
         name = f"step{step}"
         before = await served(store)
         staging = await Tenant([person(1, name)], [group(8)], [edge(8, 1)]).stage(store.directory, connection())
-        task = asyncio.create_task(staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE))
+        begun = await store.runs.start(run(CONTOSO, name))
+        task = asyncio.create_task(staging.commit(ended(begun), sync_time=NOW, scope=SCOPE))
         await asyncio.sleep(step * 0.000_15)
         task.cancel()
         await asyncio.wait([task])
         await staging.discard()
+        if (await store.runs.get(CONTOSO, begun.id)).state is RunState.RUNNING:
+            await store.runs.save(replace(begun, state=RunState.CANCELLED))
         after = await served(store)
         assert after in (before, [name])
         if not task.cancelled():
@@ -286,7 +288,7 @@ async def test_a_failed_batch_is_written_with_the_next(store: Store, monkeypatch
             await task
         except asyncio.CancelledError:
             await staging.put_users(people(*range(first, first + 10)))
-    await staging.commit(run(CONTOSO), sync_time=NOW, scope=SCOPE)
+    await commit(store, staging)
     assert len(await served(store)) == 200
 
 
@@ -296,8 +298,7 @@ async def test_many_writers_at_once_all_get_through(store: Store) -> None:
     async def work(number: int) -> None:
         owner = connection(f"c{number}")
         await store.connections.create(owner, None)
-        await store.runs.start(run(owner.id))
-        await Tenant(people(1, 2), [group(8)], [edge(8, 1)]).sync(store.directory, owner)
+        await Tenant(people(1, 2), [group(8)], [edge(8, 1)]).sync(store, owner)
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(12):
@@ -308,13 +309,14 @@ async def test_many_writers_at_once_all_get_through(store: Store) -> None:
 
 async def test_a_large_read_is_written_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """However the batches and pieces fall, every edge can be read from both of its ends."""
-    for name, size in (("_USERS_PER_BATCH", 7), ("_EDGES_PER_BATCH", 11), ("_USERS_PER_PIECE", 5)):
-        monkeypatch.setattr(f"entraid_service.store.staging.{name}", size)
+    for name, size in (("staging._USERS_PER_BATCH", 7), ("staging._EDGES_PER_BATCH", 11)):
+        monkeypatch.setattr(f"entraid_service.store.{name}", size)
+    monkeypatch.setattr("entraid_service.store.edgecopy._USERS_PER_PIECE", 5)
     monkeypatch.setattr("entraid_service.store.generations._STEP_ROWS", 3)
     edges = [edge(100 + number % 3, number) for number in range(1, 53)]
     tenant = Tenant(people(*range(1, 51)), [group(100), group(101), group(102)], edges)
-    await tenant.sync(store.directory, connection())
-    await tenant.sync(store.directory, connection())
+    await tenant.sync(store, connection())
+    await tenant.sync(store, connection())
     for number in range(1, 51):
         found = await look_up(store, number)
         assert found is not None

@@ -8,7 +8,7 @@ from entraid_service.model.directory import MemberKind, User
 from entraid_service.model.ids import ConnectionId, GroupId, UserId
 from entraid_service.ports.decisions import UserRecord
 from store.contract import Factory, Store
-from store.tenants import NOW, SCOPE, Tenant, connection, edge, group, guid, people, person, run
+from store.tenants import Tenant, commit, connection, edge, group, guid, people, person
 
 CONTOSO = ConnectionId("contoso")
 FABRIKAM = ConnectionId("fabrikam")
@@ -24,7 +24,7 @@ async def connections(store: Store) -> None:
     """Two connections, of which one is synced."""
     await store.connections.create(connection("contoso"), None)
     await store.connections.create(connection("fabrikam"), None)
-    await TENANT.sync(store.directory, connection("contoso"))
+    await TENANT.sync(store, connection("contoso"))
 
 
 async def test_a_view_reads_users_names_groups_and_nesting(store: Store) -> None:
@@ -47,7 +47,7 @@ async def test_a_view_reads_users_names_groups_and_nesting(store: Store) -> None
 async def test_two_users_of_one_name_are_both_found(store: Store) -> None:
     """An ambiguous name shows as such."""
     twins = Tenant([User(UserId(guid(n)), {"userPrincipalName": "t@x", "mail": "t@y"}) for n in range(1, 6)])
-    await twins.sync(store.directory, connection("fabrikam"))
+    await twins.sync(store, connection("fabrikam"))
     view = store.views.open()
     version = view.version(FABRIKAM)
     assert version is not None
@@ -62,7 +62,7 @@ async def test_a_view_stays_at_its_moment(store: Store) -> None:
     version = view.version(CONTOSO)
     assert version is not None
     for number in range(2, 5):
-        await Tenant(people(number)).sync(store.directory, connection("contoso"))
+        await Tenant(people(number)).sync(store, connection("contoso"))
     await store.connections.delete(CONTOSO)
     await store.directory.clean_up()
     assert view.version(CONTOSO) == version
@@ -79,7 +79,7 @@ async def test_a_view_that_told_nothing_of_a_tenant_does_not_learn_of_it_later(s
     """Told that a connection has no data, a view keeps to that."""
     view = store.views.open()
     assert view.version(FABRIKAM) is None
-    await Tenant(people(2)).sync(store.directory, connection("fabrikam"))
+    await Tenant(people(2)).sync(store, connection("fabrikam"))
     assert view.version(FABRIKAM) is None
     view.close()
 
@@ -87,12 +87,12 @@ async def test_a_view_that_told_nothing_of_a_tenant_does_not_learn_of_it_later(s
 async def test_a_view_is_read_in_another_thread_while_syncs_go_on(store: Store) -> None:
     """Walking all groups in a thread gives those of one moment."""
     many = Tenant([], [group(number) for number in range(100, 3000)])
-    await many.sync(store.directory, connection("fabrikam"))
+    await many.sync(store, connection("fabrikam"))
     view = store.views.open()
     version = view.version(FABRIKAM)
     assert version is not None
     walk = asyncio.create_task(asyncio.to_thread(lambda: [found.id for found in view.groups(version)]))
-    await Tenant([], [group(1)]).sync(store.directory, connection("fabrikam"))
+    await Tenant([], [group(1)]).sync(store, connection("fabrikam"))
     assert len(await walk) == 2900
     view.close()
 
@@ -125,7 +125,7 @@ async def test_a_view_after_an_unfinished_walk_is_of_its_own_moment(store: Store
     walk = view.groups(version)
     next(walk)
     view.close()
-    newer = await Tenant(people(2)).sync(store.directory, connection("contoso"))
+    newer = await Tenant(people(2)).sync(store, connection("contoso"))
     later = store.views.open()
     assert later.version(CONTOSO) == newer
     later.close()
@@ -158,7 +158,7 @@ async def _sync_another_tenant_under_a_view(store: Store, log: Path) -> None:
             await staging.put_users([person(number, about="x" * 1000) for number in range(first, first + 500)])
             largest = max(largest, size(log))
             assert view.user(version, UserId(guid(1))) is not None
-        await staging.commit(run(other.id), sync_time=NOW, scope=SCOPE)
+        await commit(store, staging, other.id)
         await store.directory.clean_up()
         assert size(log) == 0
     assert largest < 4_000_000, "as large as what one sync writes"

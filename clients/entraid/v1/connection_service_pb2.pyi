@@ -160,6 +160,7 @@ class ConnectRequest(_message.Message):
     GROUPS_TO_SYNC_FIELD_NUMBER: _builtins.int
     ADMIN_CONSENT_FIELD_NUMBER: _builtins.int
     APP_CREDENTIALS_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     connection_id: _builtins.str
     """The ID that the connection shall have; one is made up when this is empty. With an ID given, the
     call may be repeated without harm.
@@ -169,6 +170,10 @@ class ConnectRequest(_message.Message):
     tenant: _builtins.str
     """The tenant, by its ID or by a domain that is verified in it. Required with `app_credentials`;
     with `admin_consent` it may stay empty.
+    """
+    validate_only: _builtins.bool
+    """Check everything and keep nothing: the answer is the connection that would come of it. With
+    `app_credentials` the proof is carried out as always; with `admin_consent` no link is made.
     """
     @_builtins.property
     def groups_to_sync(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -191,10 +196,11 @@ class ConnectRequest(_message.Message):
         groups_to_sync: _abc.Iterable[_builtins.str] | None = ...,
         admin_consent: Global___AdminConsent | None = ...,
         app_credentials: Global___AppCredentials | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["admin_consent", b"admin_consent", "app_credentials", b"app_credentials", "method", b"method"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin_consent", b"admin_consent", "app_credentials", b"app_credentials", "connection_id", b"connection_id", "display_name", b"display_name", "groups_to_sync", b"groups_to_sync", "method", b"method", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin_consent", b"admin_consent", "app_credentials", b"app_credentials", "connection_id", b"connection_id", "display_name", b"display_name", "groups_to_sync", b"groups_to_sync", "method", b"method", "tenant", b"tenant", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_method: _TypeAlias = _typing.Literal["admin_consent", "app_credentials"]  # noqa: Y015
     _WhichOneofArgType_method: _TypeAlias = _typing.Literal["method", b"method"]  # noqa: Y015
@@ -211,7 +217,9 @@ class AdminConsent(_message.Message):
     REDIRECT_URI_FIELD_NUMBER: _builtins.int
     redirect_uri: _builtins.str
     """Where the browser goes once the administrator has decided. It has to be among the URIs that the
-    server permits. When empty it is a page of the server, which finishes the consent by itself.
+    server permits, and among the redirect URIs of its app in Entra. What arrives there is to be
+    handed to `CompleteConsent`. When empty it is a page of the server, which finishes the consent
+    by itself.
     """
     def __init__(
         self,
@@ -297,7 +305,9 @@ class ConnectResponse(_message.Message):
 
     @_builtins.property
     def pending_consent(self) -> Global___PendingConsent:
-        """How to obtain the consent; only while the connection is in STATE_PENDING_CONSENT."""
+        """How to obtain the consent; only with `admin_consent`. A connection that is active already stays
+        so, as it is, until the new consent is complete.
+        """
 
     def __init__(
         self,
@@ -322,7 +332,9 @@ class PendingConsent(_message.Message):
     CONSENT_URI_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     consent_uri: _builtins.str
-    """The page at Entra that the administrator has to open. It contains a state that works once."""
+    """The page that the administrator has to open: it says what will be read and leads on to Entra,
+    to sign in and to consent. It contains a state that works once, and in one browser.
+    """
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """From when on that state is refused."""
@@ -350,8 +362,9 @@ class CompleteConsentRequest(_message.Message):
     CALLBACK_URI_FIELD_NUMBER: _builtins.int
     callback_uri: _builtins.str
     """The full address to which Entra sent the browser, unaltered. The connection is found by the
-    `state` in it. The `tenant` in it proves nothing by itself: it counts once Entra has issued a
-    token for that tenant.
+    `state` in it, which works once and was given only to the browser whose administrator signed in.
+    The `tenant` in it proves nothing by itself: it has to be the one that this sign-in proved, and
+    Entra has to issue a token for it.
     """
     def __init__(
         self,

@@ -2,12 +2,12 @@
 
 https://learn.microsoft.com/graph/json-batching: the outer status is 200 whatever the parts say; a part that depends on
 one that failed is 424; every part counts for throttling, and a throttled one is 429 in its own place. Scripted faults
-that have a status hit parts too: their target begins with `$batch:`.
+that have a status or a rewrite hit parts too: their target begins with `$batch:`.
 """
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import pairwise
 from urllib.parse import parse_qsl, urlsplit
@@ -27,6 +27,7 @@ from entraid_emulator.graph.errors import (
 from entraid_emulator.graph.routes import PREFIX
 from entraid_emulator.journal import Journal
 from entraid_emulator.objects import Json
+from entraid_emulator.rewrites import rewritten
 
 MAX_PARTS = 20
 
@@ -96,6 +97,9 @@ class Batch:
                     body=orjson.dumps(part.body),
                 )
             )
+            if fault is not None and fault.rewrite is not None and isinstance(reply.body, Mapping):
+                own_url = f"{asked.origin}{PREFIX}{part.url}"
+                reply = replace(reply, body=rewritten(reply.body, fault.rewrite, own_url=own_url))
         self._journal.write(self._cloud.clock.now(), part.method, target, status=reply.status)
         return reply
 

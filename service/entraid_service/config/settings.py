@@ -65,7 +65,8 @@ class Settings:
     )
     http_address: str = _setting(
         "127.0.0.1:8080",
-        "Where health (`/healthz`, `/readyz`), metrics (`/metrics`) and the connect page listen; port 0 takes a free one.",
+        "Where health (`/healthz`, `/readyz`), metrics (`/metrics`) and the connect page listen; port 0 takes a free "
+        "one.",
     )
     database_url: str = _setting(
         "sqlite:///entraid.db",
@@ -73,8 +74,8 @@ class Settings:
     )
     encryption_key: Secret = _setting(
         _NO_SECRET,
-        "32 bytes in base64 that seal stored credentials; of several lines the first seals, all of them open. Without it "
-        "a key file is made beside the database.",
+        "32 bytes in base64 that seal stored credentials; of several lines the first seals, all of them open. Without "
+        "it a key file is made beside the database.",
         secret=True,
     )
     public_url: str = _setting(

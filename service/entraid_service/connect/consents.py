@@ -240,8 +240,8 @@ class ConsentDesk:
     def _offered(self) -> SignInAuthority:
         if self._sign_in is None:
             raise ConsentNotOffered(
-                "this service has no app of its own that an administrator could consent to: set `ENTRAID_CLIENT_ID` and "
-                "one of its credentials, and `ENTRAID_PUBLIC_URL`, or connect with `app_credentials`"
+                "this service has no app of its own that an administrator could consent to: set `ENTRAID_CLIENT_ID` "
+                "with one of its credentials, and `ENTRAID_PUBLIC_URL`, or connect with `app_credentials`"
             )
         return self._sign_in
 

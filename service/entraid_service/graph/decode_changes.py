@@ -14,7 +14,6 @@ from entraid_service.graph.decode import (
     as_object,
     decode_group,
     decode_id,
-    decode_member,
     flatten,
     has_hidden_membership,
     known_id,
@@ -41,7 +40,7 @@ _GROUP_PROPERTIES = frozenset(
         "visibility",
     }
 )
-_NEVER_UNSET = frozenset({"displayName", "mailEnabled", "securityEnabled", "groupTypes"})
+_NEVER_UNSET = frozenset({"displayName", "mailEnabled", "securityEnabled"})
 """Every group has these, so an entry that leaves one out is not the whole group."""
 
 
@@ -122,10 +121,11 @@ def decode_member_changes(
 
 
 def _member_change(entry: Mapping[str, object]) -> MemberChange:
-    if entry.get(_REMOVED) is not None:
-        return MemberChange(decode_id(entry), member_kind(entry), is_removed=True)
-    member = decode_member(entry)
-    return MemberChange(member.id, member.kind, is_removed=False)
+    is_removed = entry.get(_REMOVED) is not None
+    kind = member_kind(entry)
+    if kind is None and not is_removed:
+        raise OddRecord("it has no `@odata.type`")
+    return MemberChange(decode_id(entry), kind, is_removed)
 
 
 def _told(record: Mapping[str, object], *, is_first_round: bool) -> Told:

@@ -7,6 +7,7 @@ import hmac
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +49,15 @@ def parse_key(text: Secret) -> EncryptionKey:
             f"the encryption key is not base64 of {_KEY_BYTES} bytes: make one with `openssl rand -base64 {_KEY_BYTES}`"
         ) from None
     return EncryptionKey(key)
+
+
+def parse_keys(text: Secret) -> tuple[EncryptionKey, ...]:
+    """The keys of a text, one per line: the first seals, all of them open.
+
+    Raises:
+        KeyUnusable: A line is not base64 of 32 bytes, or there is none.
+    """
+    return tuple(parse_key(Secret(line)) for line in text.reveal().splitlines() if line.strip()) or (parse_key(text),)
 
 
 def read_key_file(path: Path) -> tuple[EncryptionKey, ...]:
@@ -92,11 +102,48 @@ def create_key_file(path: Path) -> EncryptionKey:
         raise KeyUnusable(
             f"the key file `{path}` cannot be written: {error.strerror}; choose another folder"
         ) from error
+    _write(descriptor, (key,))
+    return key
+
+
+def add_key(path: Path) -> tuple[EncryptionKey, ...]:
+    """Puts a new random key before those of a key file, and tells all of them.
+
+    Raises:
+        KeyUnusable: The file cannot be read or written.
+    """
+    keys = (EncryptionKey(secrets.token_bytes(_KEY_BYTES)), *read_key_file(path))
+    replace_keys(path, keys)
+    return keys
+
+
+def replace_keys(path: Path, keys: Sequence[EncryptionKey]) -> None:
+    """Writes a key file anew: whole or not at all, whatever happens.
+
+    Raises:
+        KeyUnusable: It cannot be written.
+    """
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        draft.unlink(missing_ok=True)
+        _write(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), keys)
+        draft.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise KeyUnusable(
+            f"the key file `{path}` cannot be written: {error.strerror}; nothing was changed, give this process access"
+        ) from error
+
+
+def _write(descriptor: int, keys: Sequence[EncryptionKey]) -> None:
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(base64.b64encode(key.key).decode() + "\n")
+        file.writelines(base64.b64encode(key.key).decode() + "\n" for key in keys)
         file.flush()
         os.fsync(file.fileno())
-    return key
 
 
 def signing_key(key: EncryptionKey) -> Secret:

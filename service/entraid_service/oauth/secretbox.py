@@ -5,7 +5,7 @@ and the key id are authenticated with it.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,11 +25,26 @@ _NONCE_END = _ID_END + _NONCE_BYTES
 class AesGcmSecretBox:
     """Implements `ports.SecretBox`. The first key seals, each of them opens, so that keys can be rotated.
 
+    Args:
+        keys: At least one.
+        reread: Called once for each value that no key opens: the keys as they are by now, where another process may
+            have put a new one before them while this one runs.
+
     Raises:
         ValueError: There is no key.
     """
 
-    def __init__(self, keys: Sequence[EncryptionKey]) -> None:
+    def __init__(
+        self, keys: Sequence[EncryptionKey], *, reread: Callable[[], Sequence[EncryptionKey]] | None = None
+    ) -> None:
+        self._reread = reread
+        self._take(keys)
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether a value was sealed with the key that seals now."""
+        return sealed[:_ID_END] == _VERSION + self._sealing_id
+
+    def _take(self, keys: Sequence[EncryptionKey]) -> None:
         if not keys:
             raise ValueError("a secret box needs at least one key")
         self._sealing_id = keys[0].id
@@ -47,6 +62,8 @@ class AesGcmSecretBox:
         head, nonce = sealed[:_ID_END], sealed[_ID_END:_NONCE_END]
         if len(sealed) < _NONCE_END or not head.startswith(_VERSION):
             raise SecretUnreadable("a stored credential is damaged: connect again to replace it")
+        if head[1:] not in self._ciphers and self._reread is not None:
+            self._take(self._reread())
         cipher = self._ciphers.get(head[1:])
         if cipher is None:
             raise SecretUnreadable(

@@ -5,7 +5,7 @@ users, values or anything else of a tenant's directory.
 """
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -56,6 +56,12 @@ class Metrics:
             ("connection",),
             registry=self.registry,
         )
+        self._expiries = Gauge(
+            "entraid_credential_expire_time_seconds",
+            "When the certificate of a connection ends, as Unix time; time() to it is what is left.",
+            ("connection",),
+            registry=self.registry,
+        )
         self._started = Gauge(
             "entraid_start_time_seconds", "When the service started, as Unix time.", registry=self.registry
         )
@@ -93,6 +99,14 @@ class Metrics:
     def forget_snapshot(self, connection: str) -> None:
         """A connection is gone."""
         self._sync_times.remove_by_labels({"connection": connection})
+
+    def note_expiry(self, connection: str, expire_time: datetime) -> None:
+        """A connection's certificate ends then."""
+        self._expiries.labels(connection).set(expire_time.timestamp())
+
+    def forget_expiry(self, connection: str) -> None:
+        """A connection is gone, or has a credential that tells no end."""
+        self._expiries.remove_by_labels({"connection": connection})
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""

@@ -4,8 +4,9 @@ Decode, decide, encode. Between taking a snapshot and the last decision on it no
 mixes two versions of the data.
 """
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from typing import TypeAlias
 
 from google.rpc import status_pb2
@@ -14,21 +15,33 @@ from grpc.aio import ServicerContext
 from entraid.v1 import access_service_pb2 as pb
 from entraid.v1 import access_service_pb2_grpc
 from entraid_service.errors import EntraidError, InvalidField
-from entraid_service.evaluate.compile import Compiled, compile_condition
-from entraid_service.evaluate.decide import decide
-from entraid_service.model.ids import ConnectionId
-from entraid_service.rpc.conditions import ConditionCache
-from entraid_service.rpc.decisions import response_message
+from entraid_service.model.ids import ConnectionId, UserId
+from entraid_service.rpc import validate
+from entraid_service.rpc.condition_check import ConditionChecks
+from entraid_service.rpc.deciding import CallContext, Decider, condition_of
+from entraid_service.rpc.decisions import eligible_message, issue_message
+from entraid_service.rpc.eligible import EligibleUsers, Search
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import Served, ServedSnapshots
-from entraid_service.rpc.names import parse_user
+from entraid_service.rpc.names import parse_connection, parse_user
+from entraid_service.rpc.page_tokens import ListCall, PageTokens
+from entraid_service.rpc.paging import next_token, page_of
 from entraid_service.rpc.status import from_error
+from entraid_service.rpc.streams import Streams
 
 MOST_REQUESTS = 500
 """Evaluations of one batch."""
+LONGEST_CORRELATION_ID = 128
+_DEFAULT_PAGE = 100
+_LARGEST_PAGE = 1000
 
 _Context: TypeAlias = ServicerContext[pb.EvaluateAccessRequest, Awaitable[pb.EvaluateAccessResponse]]
 _BatchContext: TypeAlias = ServicerContext[pb.BatchEvaluateAccessRequest, Awaitable[pb.BatchEvaluateAccessResponse]]
+_StreamContext: TypeAlias = ServicerContext[
+    AsyncIterator[pb.StreamEvaluateAccessRequest], AsyncIterator[pb.StreamEvaluateAccessResponse]
+]
+_SearchContext: TypeAlias = ServicerContext[pb.SearchEligibleUsersRequest, Awaitable[pb.SearchEligibleUsersResponse]]
+_CheckContext: TypeAlias = ServicerContext[pb.ValidateConditionRequest, Awaitable[pb.ValidateConditionResponse]]
 
 
 class AccessService(access_service_pb2_grpc.AccessServiceServicer):
@@ -36,29 +49,25 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
 
     def __init__(self, facades: Facades, *, served: ServedSnapshots) -> None:
         self._served = served
-        self._conditions: ConditionCache[Compiled] = ConditionCache(compile_condition)
-        self._new_decision_id = facades.new_decision_id
-        self._count_decision = facades.metrics.count_decision
+        self._connections = facades.connections
+        self._decider = Decider(facades)
+        self._eligible = EligibleUsers(facades.lists, served=served)
+        self._checks = ConditionChecks(self._eligible, served=served)
+        self._pages = PageTokens(facades.signer)
+        self._streams = Streams()
+
+    def stop_streams(self) -> None:
+        """Ends every stream, which would otherwise hold up a clean stop for as long as its caller likes."""
+        self._streams.stop()
 
     async def EvaluateAccess(  # noqa: N802 - the contract's name
-        self,
-        request: pb.EvaluateAccessRequest,
-        context: _Context,  # noqa: ARG002 - gRPC passes it
+        self, request: pb.EvaluateAccessRequest, context: _Context
     ) -> pb.EvaluateAccessResponse:
         """Decides for one user."""
-        connection_id, user = parse_user(request.user, "user")
-        compiled = self._compiled(request)
-        if request.HasField("consistency"):
-            served = await self._served.get(connection_id, (request.consistency,))
-            self._served.check(served, request.consistency)
-        else:
-            served = self._served.peek(connection_id) or await self._served.get(connection_id)
-        return self._decide(request, user, compiled=compiled, served=served)
+        return await self._evaluate(request, context)
 
     async def BatchEvaluateAccess(  # noqa: N802 - the contract's name
-        self,
-        request: pb.BatchEvaluateAccessRequest,
-        context: _BatchContext,  # noqa: ARG002 - gRPC passes it
+        self, request: pb.BatchEvaluateAccessRequest, context: _BatchContext
     ) -> pb.BatchEvaluateAccessResponse:
         """Decides many at once, with one snapshot for each connection."""
         if len(request.requests) > MOST_REQUESTS:
@@ -76,11 +85,92 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
                 results[place] = _failed(from_error(error))
         for connection_id, of_connection in places.items():
             items = {place: request.requests[place] for place in of_connection}
-            results.update(await self._decide_all(connection_id, items))
+            results.update(await self._decide_all(connection_id, items, context))
         return pb.BatchEvaluateAccessResponse(results=[results[place] for place in range(len(request.requests))])
 
+    async def StreamEvaluateAccess(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[pb.StreamEvaluateAccessRequest], context: _StreamContext
+    ) -> AsyncIterator[pb.StreamEvaluateAccessResponse]:
+        """Decides for as long as the caller asks: one after another, so that a caller who does not read is not read."""
+        while (message := await self._streams.following(request_iterator)) is not None:
+            yield await self._stream_answer(message, context)
+
+    async def SearchEligibleUsers(  # noqa: N802 - the contract's name
+        self,
+        request: pb.SearchEligibleUsersRequest,
+        context: _SearchContext,  # noqa: ARG002 - gRPC passes it
+    ) -> pb.SearchEligibleUsersResponse:
+        """Lists those for whom EvaluateAccess allows."""
+        connection_id = parse_connection(request.parent, "parent")
+        size = validate.page_size(request.page_size, default=_DEFAULT_PAGE, most=_LARGEST_PAGE)
+        prepared = self._decider.prepared(request.condition if request.HasField("condition") else None)
+        connection = await self._connections.get(connection_id)
+        call = ListCall("SearchEligibleUsers", connection.uid, (_arguments(request),))
+        after = self._pages.open(call, request.page_token)
+        search = Search(
+            connection_id,
+            prepared.compiled,
+            request.consistency if request.HasField("consistency") else None,
+            request.explain,
+        )
+        page = await self._eligible.page(search, after=None if after is None else UserId(after), size=size)
+        messages, last = page_of(
+            page.found,
+            lambda found: eligible_message(connection_id, found.user, found.decision),
+            size=size,
+            key=lambda found: found.user.id,
+        )
+        return pb.SearchEligibleUsersResponse(
+            users=messages,
+            next_page_token=next_token(self._pages, call, page.after if last is None else last),
+            snapshot=page.served.label,
+        )
+
+    async def ValidateCondition(  # noqa: N802 - the contract's name
+        self,
+        request: pb.ValidateConditionRequest,
+        context: _CheckContext,  # noqa: ARG002 - gRPC passes it
+    ) -> pb.ValidateConditionResponse:
+        """Looks a condition over."""
+        connection_id = parse_connection(request.parent, "parent")
+        if not request.HasField("condition"):
+            raise InvalidField("condition", "there is nothing to look over: give a condition")
+        checked = await self._checks.check(connection_id, request.condition)
+        return pb.ValidateConditionResponse(
+            issues=[issue_message(issue) for issue in checked.issues], snapshot=checked.served.label
+        )
+
+    async def _evaluate(self, request: pb.EvaluateAccessRequest, context: CallContext) -> pb.EvaluateAccessResponse:
+        connection_id, user = parse_user(request.user, "user")
+        prepared = self._decider.prepared(condition_of(request))
+        if request.HasField("consistency"):
+            served = await self._served.get(connection_id, (request.consistency,))
+            self._served.check(served, request.consistency)
+        else:
+            served = self._served.peek(connection_id) or await self._served.get(connection_id)
+        return self._decider.answer(request, user, prepared=prepared, served=served, context=context)
+
+    async def _stream_answer(
+        self, message: pb.StreamEvaluateAccessRequest, context: CallContext
+    ) -> pb.StreamEvaluateAccessResponse:
+        mark = message.correlation_id
+        if len(mark) > LONGEST_CORRELATION_ID:
+            # Nobody could tell whose answer a shortened mark is on: the stream as a whole is wrong.
+            raise InvalidField(
+                "correlation_id",
+                f"the mark has {len(mark)} characters: at most {LONGEST_CORRELATION_ID} are taken",
+            )
+        try:
+            if not mark:
+                raise InvalidField("correlation_id", "`correlation_id` is empty: give a mark, which the answer repeats")
+            return pb.StreamEvaluateAccessResponse(
+                correlation_id=mark, response=await self._evaluate(message.request, context)
+            )
+        except EntraidError as error:
+            return pb.StreamEvaluateAccessResponse(correlation_id=mark, error=from_error(error))
+
     async def _decide_all(
-        self, connection_id: ConnectionId, items: dict[int, pb.EvaluateAccessRequest]
+        self, connection_id: ConnectionId, items: dict[int, pb.EvaluateAccessRequest], context: CallContext
     ) -> dict[int, pb.BatchEvaluateAccessResponse.Result]:
         bounds = [item.consistency for item in items.values() if item.HasField("consistency")]
         try:
@@ -88,32 +178,31 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
         except EntraidError as error:
             failed = _failed(from_error(error))
             return dict.fromkeys(items, failed)
-        return {place: self._result(item, served) for place, item in items.items()}
+        return {place: self._result(item, served, context) for place, item in items.items()}
 
-    def _result(self, item: pb.EvaluateAccessRequest, served: Served) -> pb.BatchEvaluateAccessResponse.Result:
+    def _result(
+        self, item: pb.EvaluateAccessRequest, served: Served, context: CallContext
+    ) -> pb.BatchEvaluateAccessResponse.Result:
         try:
             _, user = parse_user(item.user, "user")
-            compiled = self._compiled(item)
+            prepared = self._decider.prepared(condition_of(item))
             if item.HasField("consistency"):
                 self._served.check(served, item.consistency)
             return pb.BatchEvaluateAccessResponse.Result(
-                response=self._decide(item, user, compiled=compiled, served=served)
+                response=self._decider.answer(item, user, prepared=prepared, served=served, context=context)
             )
         except EntraidError as error:
             return _failed(from_error(error))
 
-    def _compiled(self, request: pb.EvaluateAccessRequest) -> Compiled:
-        if not request.HasField("condition"):
-            raise InvalidField("condition", "there is nothing to decide: give the condition that the user must satisfy")
-        return self._conditions.compiled(request.condition)
-
-    def _decide(
-        self, request: pb.EvaluateAccessRequest, user: str, *, compiled: Compiled, served: Served
-    ) -> pb.EvaluateAccessResponse:
-        decision = decide(served.snapshot, compiled, user, explain=request.explain)
-        self._count_decision(is_allowed=decision.is_allowed)
-        return response_message(decision, served, decision_id=self._new_decision_id())
-
 
 def _failed(status: status_pb2.Status) -> pb.BatchEvaluateAccessResponse.Result:
     return pb.BatchEvaluateAccessResponse.Result(error=status)
+
+
+def _arguments(request: pb.SearchEligibleUsersRequest) -> str:
+    """What a page token is bound to beside the connection: all that must stay the same, in short."""
+    same = pb.SearchEligibleUsersRequest()
+    same.CopyFrom(request)
+    same.ClearField("page_size")
+    same.ClearField("page_token")
+    return hashlib.sha256(same.SerializeToString(deterministic=True)).hexdigest()

@@ -84,6 +84,43 @@ def read_condition(condition: pb.Condition, field: str = "condition") -> Conditi
     return _Reader().read(condition, field, level=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """The leaves of a condition that can be read, and why the others, or what joins them, cannot."""
+
+    leaves: tuple[Leaf, ...]
+    problems: tuple[InvalidField, ...]
+
+
+def inspect_condition(condition: pb.Condition, field: str = "condition") -> Inspected:
+    """Reads as much of a condition as can be read; `read_condition` stops at the first problem."""
+    leaves: list[Leaf] = []
+    problems: list[InvalidField] = []
+    waiting = [(condition, field, 1)]
+    nodes = 0
+    while waiting:
+        part, path, level = waiting.pop()
+        nodes += 1
+        try:
+            _check_size(path, nodes=nodes, level=level)
+            kind = part.WhichOneof("kind")
+            if kind in _COMBINATIONS:
+                combined: pb.ConditionList = getattr(part, kind)
+                path = f"{path}.{kind}"
+                _check_combined(combined, path)
+                children = [
+                    (child, f"{path}.conditions[{index}]", level + 1) for index, child in enumerate(combined.conditions)
+                ]
+                waiting += reversed(children)
+            else:
+                leaves.append(_read_leaf(part, path))
+        except InvalidField as problem:
+            problems.append(problem)
+            if nodes > MOST_NODES:
+                break
+    return Inspected(tuple(leaves), tuple(problems))
+
+
 class _Reader:
     """Reads one tree and counts its nodes; `MOST_LEVELS` bounds the recursion."""
 
@@ -92,15 +129,8 @@ class _Reader:
 
     def read(self, condition: pb.Condition, field: str, *, level: int) -> Condition:
         self._nodes += 1
-        if self._nodes > MOST_NODES:
-            raise InvalidField(field, f"the condition has more than {MOST_NODES} parts: split it or simplify it")
-        if level > MOST_LEVELS:
-            raise InvalidField(field, f"the condition is nested deeper than {MOST_LEVELS} levels: flatten it")
+        _check_size(field, nodes=self._nodes, level=level)
         match condition.WhichOneof("kind"):
-            case None:
-                raise InvalidField(
-                    field, "the condition is empty: set one of all_of, any_of, none_of, group, attribute, user, manager"
-                )
             case "all_of":
                 return self._combined(condition.all_of, Combinator.ALL_OF, f"{field}.all_of", level=level)
             case "any_of":
@@ -111,10 +141,7 @@ class _Reader:
                 return _read_leaf(condition, field)
 
     def _combined(self, group: pb.ConditionList, combinator: Combinator, field: str, *, level: int) -> Combination:
-        if not group.conditions:
-            raise InvalidField(
-                f"{field}.conditions", "the list is empty: no rule holds by itself, so give at least one condition"
-            )
+        _check_combined(group, field)
         children = tuple(
             self.read(child, f"{field}.conditions[{index}]", level=level + 1)
             for index, child in enumerate(group.conditions)
@@ -122,8 +149,26 @@ class _Reader:
         return Combination(field, combinator, children)
 
 
+def _check_size(field: str, *, nodes: int, level: int) -> None:
+    if nodes > MOST_NODES:
+        raise InvalidField(field, f"the condition has more than {MOST_NODES} parts: split it or simplify it")
+    if level > MOST_LEVELS:
+        raise InvalidField(field, f"the condition is nested deeper than {MOST_LEVELS} levels: flatten it")
+
+
+def _check_combined(combined: pb.ConditionList, field: str) -> None:
+    if not combined.conditions:
+        raise InvalidField(
+            f"{field}.conditions", "the list is empty: no rule holds by itself, so give at least one condition"
+        )
+
+
 def _read_leaf(condition: pb.Condition, field: str) -> Leaf:
     match condition.WhichOneof("kind"):
+        case None:
+            raise InvalidField(
+                field, "the condition is empty: set one of all_of, any_of, none_of, group, attribute, user, manager"
+            )
         case "group":
             group = condition.group
             path = f"{field}.group"
@@ -177,4 +222,5 @@ def _attribute_name(name: str, field: str) -> str:
     return name
 
 
+_COMBINATIONS = frozenset(combinator.value for combinator in Combinator)
 _OPERATORS = {int(pb.MATCH_OPERATOR_UNSPECIFIED): Operator.IS} | {operator.value: operator for operator in Operator}

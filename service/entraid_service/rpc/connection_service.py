@@ -8,7 +8,9 @@ from grpc.aio import ServicerContext
 from entraid.v1 import connection_service_pb2 as pb
 from entraid.v1 import connection_service_pb2_grpc, snapshot_pb2
 from entraid_service.connect.connector import ConnectOrder
-from entraid_service.errors import DirectoryNotSynced, InvalidField, ResourceNotFound
+from entraid_service.connect.consent import ConsentOrder
+from entraid_service.connect.route import ConsentLink
+from entraid_service.errors import ConsentLapsed, DirectoryNotSynced, InvalidField, ResourceNotFound
 from entraid_service.model.connection import (
     Certificate,
     ClientSecret,
@@ -19,17 +21,17 @@ from entraid_service.model.connection import (
 from entraid_service.model.ids import ConnectionId
 from entraid_service.model.secret import Secret
 from entraid_service.rpc import validate
-from entraid_service.rpc.convert import connection_message
+from entraid_service.rpc.convert import connection_message, timestamp
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import ServedSnapshots
 from entraid_service.rpc.names import parse_connection, parse_connection_id, shown
 from entraid_service.rpc.page_tokens import ListCall, PageTokens
 from entraid_service.rpc.paging import next_token, page_of
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
-from entraid_service.rpc.status import NotOffered
 
 _DEFAULT_PAGE = 50
 _LARGEST_PAGE = 500
+_LONGEST_URI = 2048
 _CHANGEABLE = ("display_name", "groups_to_sync")
 
 _ConnectContext: TypeAlias = ServicerContext[pb.ConnectRequest, Awaitable[pb.ConnectResponse]]
@@ -54,17 +56,33 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
         request: pb.ConnectRequest,
         context: _ConnectContext,  # noqa: ARG002 - gRPC passes it
     ) -> pb.ConnectResponse:
-        """Connects a tenant with an app's credentials."""
-        connection = await self._facades.connector.connect(_read_order(request))
-        return pb.ConnectResponse(connection=await self._message(connection))
+        """Connects a tenant with an app's credentials, or asks for an administrator's consent."""
+        match request.WhichOneof("method"):
+            case "app_credentials":
+                connection = await self._facades.connector.connect(_read_order(request))
+                return pb.ConnectResponse(connection=await self._message(connection))
+            case "admin_consent":
+                connection, link = await self._facades.consents.ask(_read_consent_order(request))
+                pending = None if link is None else _pending(link)
+                return pb.ConnectResponse(connection=await self._message(connection), pending_consent=pending)
+            case _:
+                raise InvalidField(
+                    "app_credentials",
+                    "the call says nothing of how to authorize: set `admin_consent` or `app_credentials`",
+                )
 
     async def CompleteConsent(  # noqa: N802 - the contract's name
         self,
-        request: pb.CompleteConsentRequest,  # noqa: ARG002 - nothing of it is used
+        request: pb.CompleteConsentRequest,
         context: _ConsentContext,  # noqa: ARG002 - gRPC passes it
     ) -> pb.CompleteConsentResponse:
-        """Not offered yet."""
-        raise NotOffered("this release does not take admin consent: call Connect with `app_credentials`")
+        """Finishes a consent with the redirect that a caller's page received."""
+        uri = validate.secret_text(request.callback_uri, "callback_uri")
+        try:
+            connection = await self._facades.consents.complete(uri)
+        except ConsentLapsed as error:
+            raise InvalidField("callback_uri", str(error)) from error
+        return pb.CompleteConsentResponse(connection=await self._message(connection))
 
     async def GetConnection(  # noqa: N802 - the contract's name
         self,
@@ -133,22 +151,36 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
 
 
 def _read_order(request: pb.ConnectRequest) -> ConnectOrder:
-    match request.WhichOneof("method"):
-        case "app_credentials":
-            app = request.app_credentials
-        case "admin_consent":
-            raise NotOffered("this release does not take admin consent: call Connect with `app_credentials`")
-        case _:
-            raise InvalidField("app_credentials", "the call says nothing of how to authorize: set `app_credentials`")
-    identity = parse_connection_id(request.connection_id, "connection_id") if request.connection_id else ""
+    app = request.app_credentials
     return ConnectOrder(
-        connection_id=identity,
+        connection_id=_connection_id(request),
         display_name=_display_name(request.display_name, "display_name"),
         tenant=validate.tenant(request.tenant, "tenant"),
         client_id=validate.guid(app.client_id, "app_credentials.client_id", what="an application (client) ID"),
         credential=_read_credential(app),
         groups_to_sync=validate.groups_to_sync(request.groups_to_sync, "groups_to_sync"),
+        validate_only=request.validate_only,
     )
+
+
+def _read_consent_order(request: pb.ConnectRequest) -> ConsentOrder:
+    redirect_uri = request.admin_consent.redirect_uri
+    return ConsentOrder(
+        connection_id=_connection_id(request),
+        display_name=_display_name(request.display_name, "display_name"),
+        tenant=validate.tenant(request.tenant, "tenant") if request.tenant else "",
+        redirect_uri=validate.bounded(redirect_uri, "admin_consent.redirect_uri", longest=_LONGEST_URI),
+        groups_to_sync=validate.groups_to_sync(request.groups_to_sync, "groups_to_sync"),
+        validate_only=request.validate_only,
+    )
+
+
+def _connection_id(request: pb.ConnectRequest) -> str:
+    return parse_connection_id(request.connection_id, "connection_id") if request.connection_id else ""
+
+
+def _pending(link: ConsentLink) -> pb.PendingConsent:
+    return pb.PendingConsent(consent_uri=link.uri, expire_time=timestamp(link.expire_time))
 
 
 def _read_credential(app: pb.AppCredentials) -> Credential:

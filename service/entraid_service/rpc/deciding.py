@@ -3,6 +3,7 @@
 Nothing here waits, so that whoever calls holds one snapshot from the first line to the last.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from entraid.v1 import access_service_pb2 as pb
@@ -21,7 +22,7 @@ class CallContext(Protocol):
     def peer(self) -> str:
         """The address, as gRPC writes it."""
 
-    def auth_context(self) -> dict[str, list[bytes]]:
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
         """What TLS found out; see https://grpc.github.io/grpc/python/grpc.html#grpc.ServicerContext.auth_context."""
 
 
@@ -84,5 +85,5 @@ def condition_of(request: pb.EvaluateAccessRequest) -> pb.Condition | None:
 
 
 def _asker(context: CallContext) -> Asker:
-    names = context.auth_context().get("x509_common_name", [])
-    return Asker(context.peer(), names[0].decode(errors="replace") if names else "")
+    name = next(iter(context.auth_context().get("x509_common_name", ())), b"")
+    return Asker(context.peer(), name.decode(errors="replace"))

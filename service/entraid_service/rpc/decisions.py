@@ -1,8 +1,11 @@
-"""From a decision to the contract's answer."""
+"""From decisions, and issues of conditions, to the contract's messages."""
 
 from entraid.v1 import access_service_pb2 as pb
 from entraid_service.model.decision import Decision, Outcome, Trace
+from entraid_service.model.directory import User
 from entraid_service.model.ids import ConnectionId
+from entraid_service.model.issues import Issue
+from entraid_service.rpc.convert import user_message
 from entraid_service.rpc.freshness import Served
 from entraid_service.rpc.names import group_name, user_name
 
@@ -19,15 +22,39 @@ def response_message(decision: Decision, served: Served, *, decision_id: str) ->
     connection_id = served.snapshot.version.connection_id
     return pb.EvaluateAccessResponse(
         decision=pb.DECISION_ALLOW if decision.is_allowed else pb.DECISION_DENY,
-        reasons=[
-            pb.Reason(code=pb.ReasonCode.ValueType(reason.code.value), field=reason.field, message=reason.message)
-            for reason in decision.reasons
-        ],
+        reasons=_reasons(decision),
         user="" if decision.user_id is None else user_name(connection_id, decision.user_id),
         snapshot=served.label,
         decision_id=decision_id,
         trace=None if decision.trace is None else _trace(decision.trace, connection_id),
     )
+
+
+def eligible_message(connection_id: ConnectionId, user: User, decision: Decision) -> pb.EligibleUser:
+    """Somebody for whom the decision is an allow."""
+    return pb.EligibleUser(
+        user=user_message(connection_id, user, is_full=False),
+        reasons=_reasons(decision),
+        trace=None if decision.trace is None else _trace(decision.trace, connection_id),
+    )
+
+
+def issue_message(issue: Issue) -> pb.ConditionIssue:
+    """What was noticed about a condition."""
+    return pb.ConditionIssue(
+        field=issue.field,
+        severity=pb.ConditionIssue.Severity.ValueType(issue.severity.value),
+        code=pb.ConditionIssue.Code.ValueType(issue.code.value),
+        message=issue.message,
+        suggestions=issue.suggestions,
+    )
+
+
+def _reasons(decision: Decision) -> list[pb.Reason]:
+    return [
+        pb.Reason(code=pb.ReasonCode.ValueType(reason.code.value), field=reason.field, message=reason.message)
+        for reason in decision.reasons
+    ]
 
 
 def _trace(trace: Trace, connection_id: ConnectionId) -> pb.ConditionTrace:

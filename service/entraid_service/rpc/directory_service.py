@@ -12,14 +12,17 @@ from entraid_service.model.ids import GroupId, UserId
 from entraid_service.rpc import validate
 from entraid_service.rpc.convert import group_message, user_message
 from entraid_service.rpc.facades import Facades
+from entraid_service.rpc.filter_fields import GroupSchema, UserSchema, check_synced
+from entraid_service.rpc.filter_parser import parse_filter
 from entraid_service.rpc.names import group_name, parse_connection, parse_group, parse_user, shown
 from entraid_service.rpc.page_tokens import ListCall, PageTokens
 from entraid_service.rpc.paging import next_token, page_of
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
-from entraid_service.rpc.status import NotOffered
 
 _DEFAULT_PAGE = 100
 _LARGEST_PAGE = 1000
+_USERS = UserSchema()
+_GROUPS = GroupSchema()
 _VIEWS = frozenset((pb.VIEW_UNSPECIFIED, pb.VIEW_BASIC, pb.VIEW_FULL))
 
 _ListUsersContext: TypeAlias = ServicerContext[pb.ListUsersRequest, Awaitable[pb.ListUsersResponse]]
@@ -46,12 +49,15 @@ class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
         connection_id = parse_connection(request.parent, "parent")
         size = validate.page_size(request.page_size, default=_DEFAULT_PAGE, most=_LARGEST_PAGE)
         is_full = _wants_all(request.view, default=False)
-        _refuse_filter(request.filter)
+        where = parse_filter(request.filter, _USERS)
         connection = await self._connections.get(connection_id)
         call = ListCall("ListUsers", connection.uid, (request.filter, "full" if is_full else "basic"))
         after = self._pages.open(call, request.page_token)
         start = None if after is None else UserId(after)
-        listing = await self._lists.users(connection_id, after=start, limit=size + 1)
+        if where is not None:
+            check_synced(where, (await self._lists.version(connection_id)).scope)
+        listing = await self._lists.users(connection_id, after=start, limit=size + 1, where=where)
+        check_synced(where, listing.version.scope)  # which a sync may have changed in between
         messages, last = page_of(
             listing.items,
             lambda user: user_message(connection_id, user, is_full=is_full),
@@ -60,7 +66,7 @@ class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
         )
         return pb.ListUsersResponse(
             users=messages,
-            next_page_token=next_token(self._pages, call, last),
+            next_page_token=next_token(self._pages, call, last or listing.reached),
             snapshot=self._tokens.label(connection.uid, listing.version),
         )
 
@@ -91,12 +97,12 @@ class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
         """Lists groups by object id."""
         connection_id = parse_connection(request.parent, "parent")
         size = validate.page_size(request.page_size, default=_DEFAULT_PAGE, most=_LARGEST_PAGE)
-        _refuse_filter(request.filter)
+        where = parse_filter(request.filter, _GROUPS)
         connection = await self._connections.get(connection_id)
         call = ListCall("ListGroups", connection.uid, (request.filter,))
         after = self._pages.open(call, request.page_token)
         start = None if after is None else GroupId(after)
-        listing = await self._lists.groups(connection_id, after=start, limit=size + 1)
+        listing = await self._lists.groups(connection_id, after=start, limit=size + 1, where=where)
         messages, last = page_of(
             listing.items,
             lambda listed: group_message(connection_id, listed),
@@ -105,7 +111,7 @@ class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
         )
         return pb.ListGroupsResponse(
             groups=messages,
-            next_page_token=next_token(self._pages, call, last),
+            next_page_token=next_token(self._pages, call, last or listing.reached),
             snapshot=self._tokens.label(connection.uid, listing.version),
         )
 
@@ -130,8 +136,3 @@ def _wants_all(view: pb.View.ValueType, *, default: bool) -> bool:
     if view not in _VIEWS:
         raise InvalidField("view", f"`{view}` is not a view that this service knows: use VIEW_BASIC or VIEW_FULL")
     return default if view == pb.VIEW_UNSPECIFIED else view == pb.VIEW_FULL
-
-
-def _refuse_filter(text: str) -> None:
-    if text:
-        raise NotOffered("this release does not filter lists: leave `filter` empty and choose among the rows")

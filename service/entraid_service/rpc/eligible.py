@@ -54,11 +54,24 @@ class Eligible:
 
 @dataclass(slots=True)
 class EligiblePage:
-    """A page in the making; `reached` is behind whom the next one starts, None at the end."""
+    """A page in the making. `reached` is the last user who was looked at; `is_last` says that no other follows."""
 
     served: Served
     reached: UserId | None
     found: list[Eligible] = field(default_factory=list)
+    is_last: bool = False
+
+    @property
+    def after(self) -> UserId | None:
+        """Behind whom the next page starts, None if there is none."""
+        return None if self.is_last else self.reached
+
+    def cut(self, size: int) -> None:
+        """Leaves out who was found beyond the size of the page."""
+        if len(self.found) > size:
+            del self.found[size:]
+            self.reached = self.found[-1].user.id
+            self.is_last = False
 
 
 class EligibleUsers:
@@ -80,8 +93,9 @@ class EligibleUsers:
         for _ in range(_ATTEMPTS):
             served = await self._newest(search)
             page = EligiblePage(served, after)
-            await self._fill(page, search, size)
-            if page.found or page.reached != after:
+            await self._fill(page, search, size + 1)  # one too many says that another page follows
+            if page.is_last or page.found or page.reached != after:
+                page.cut(size)
                 return page
             # Not one stretch was of the revision that is served: look for the newer one.
             await self._served.refresh(search.connection_id)
@@ -105,7 +119,7 @@ class EligibleUsers:
                 return
             page.served = current
             if not listing.items:
-                page.reached = None
+                page.is_last = True
                 return
             _decide(page, search, listing.items, size)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from entraid_service.connect.connector import ConnectOrder
+from entraid_service.connect.consent import ConsentOrder
+from entraid_service.connect.route import ConsentLink
 from entraid_service.model.connection import Connection
 from entraid_service.model.ids import ConnectionId, SyncRunId
 from entraid_service.model.syncrun import SyncMode, SyncRun
@@ -37,6 +39,16 @@ class Connecting(Protocol):
 
     async def disconnect(self, connection_id: ConnectionId, *, expected_version: int | None) -> None:
         """Deletes the connection and its data."""
+
+
+class Consenting(Protocol):
+    """See `connect.consents.ConsentDesk`, which raises what it documents."""
+
+    async def ask(self, order: ConsentOrder) -> tuple[Connection, ConsentLink | None]:
+        """A connection that waits for consent, and the link to it."""
+
+    async def complete(self, callback_uri: str) -> Connection:
+        """Takes the redirect that a caller's own page received."""
 
 
 class Syncing(Protocol):
@@ -84,6 +96,7 @@ class Facades:
     """Everything that the services call."""
 
     connector: Connecting
+    consents: Consenting
     runner: Syncing
     connections: ConnectionStore
     runs: RunStore

@@ -98,6 +98,14 @@ class ServedSnapshots:
             case _:
                 return
 
+    async def refresh(self, connection_id: ConnectionId) -> None:
+        """Takes over what was committed before the call.
+
+        Raises:
+            StoreUnavailable: The database cannot be read.
+        """
+        await self._snapshots.refresh(connection_id)
+
     def forget(self, connection_id: ConnectionId) -> None:
         """Drops what is kept of a connection that is gone."""
         self._snapshots.drop(connection_id)

@@ -124,6 +124,7 @@ class GrpcServer:
         """Says so, takes no more calls, and cancels those that have not ended after `grace`. May be repeated."""
         self._health.stop()
         self._sync_service.stop_watches()
+        self._access_service.stop_streams()
         await self._server.stop(grace.total_seconds())
 
     def set_serving(self, service: str, *, is_serving: bool) -> None:
@@ -137,9 +138,9 @@ class GrpcServer:
             tokens=SnapshotTokens(facades.signer),
             clock=facades.clock,
         )
-        access = AccessService(facades, served=served)
+        self._access_service = AccessService(facades, served=served)
         connections = ConnectionService(facades, served=served)
-        access_service_pb2_grpc.add_AccessServiceServicer_to_server(access, self._server)
+        access_service_pb2_grpc.add_AccessServiceServicer_to_server(self._access_service, self._server)
         connection_service_pb2_grpc.add_ConnectionServiceServicer_to_server(connections, self._server)
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryService(facades), self._server)
         sync_service_pb2_grpc.add_SyncServiceServicer_to_server(self._sync_service, self._server)

@@ -18,7 +18,7 @@ class Streams:
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Task[object]] = set()
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
 
     async def following(self, requests: AsyncIterator[T]) -> T | None:
         """The next request of a stream, None at its end.
@@ -26,7 +26,7 @@ class Streams:
         Raises:
             RetryLater: The server stops.
         """
-        if self._is_stopping:
+        if self._stopping.is_set():
             raise _stopping()
         task = asyncio.current_task()
         if task is None:
@@ -35,7 +35,7 @@ class Streams:
         try:
             return await anext(requests, None)
         except asyncio.CancelledError:
-            if not self._is_stopping:
+            if not self._stopping.is_set():
                 raise
             task.uncancel()
             raise _stopping() from None
@@ -44,7 +44,7 @@ class Streams:
 
     def stop(self) -> None:
         """Ends every stream."""
-        self._is_stopping = True
+        self._stopping.set()
         for task in tuple(self._waiting):
             task.cancel()
 

@@ -69,8 +69,10 @@ class Database:
             yield cls(path, writer=writer, readers=readers)
 
     @asynccontextmanager
-    async def transaction(self, *, durable: bool = True) -> AsyncIterator[aiosqlite.Connection]:
+    async def transaction(self, *, durable: bool = True, is_kept: bool = True) -> AsyncIterator[aiosqlite.Connection]:
         """A write transaction: committed at the end of the block, rolled back if the block raises or is cancelled.
+
+        One that is not kept is always rolled back, to see what it would do.
 
         With `durable` it outlives a power cut; without, it may be lost to one, never torn: right for data that a
         crash drops anyway. A durable commit makes all before it durable, for they share one log.
@@ -85,7 +87,7 @@ class Database:
                 try:
                     await self._writer.execute("BEGIN IMMEDIATE")
                     yield self._writer
-                    await self._writer.commit()
+                    await (self._writer.commit() if is_kept else self._writer.rollback())
                 except BaseException:
                     await self._writer.rollback()
                     raise

@@ -70,17 +70,15 @@ async def change_edges(db: aiosqlite.Connection, generation: int, changes: Chang
     Until the transaction ends `temp.lost_edge` holds those of users that were removed.
     """
     await _lay_out(db, changes)
-    for query, lost, added in (
+    for query, lost, kept in (
         (_LOSE_EDGES, "lost_edge", "added_edge"),
         (_LOSE_NESTINGS, "lost_nesting", "added_nesting"),
     ):
         await db.execute(query, (generation,))
-        await db.execute(_KEEP.format(lost=lost, added=added))
+        await db.execute(_KEEP.format(lost=lost, added=kept))
     names = {"table": "membership", "member": "member_id", "lost": "lost_edge", "added": "added_edge"}
     nested = {"table": "nesting", "member": "child_id", "lost": "lost_nesting", "added": "added_nesting"}
-    removed = await _count(db, _TAKE.format(**names), generation) + await _count(
-        db, _TAKE.format(**nested), generation
-    )
+    removed = await _count(db, _TAKE.format(**names), generation) + await _count(db, _TAKE.format(**nested), generation)
     await db.execute(_TAKE_FROM_MEMBERS, (generation,))
     added = await _count(db, _ADD.format(**names), generation) + await _count(db, _ADD.format(**nested), generation)
     await db.execute(_ADD_TO_MEMBERS, (generation,))

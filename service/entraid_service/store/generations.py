@@ -18,9 +18,9 @@ _IS_KEPT = "(SELECT generation FROM snapshot UNION ALL SELECT generation FROM he
 _START = """
 INSERT INTO generation (connection_id, connection_uid, tenant_id, holder) VALUES (?, ?, ?, ?) RETURNING id
 """
-_WRITABLE = f"SELECT 1 FROM generation WHERE id = ? AND NOT is_dropped AND id NOT IN {_IS_KEPT}"
-_DROP = f"UPDATE generation SET is_dropped = 1 WHERE id = ? AND id NOT IN {_IS_KEPT}"
-_LEFT_OVER = f"SELECT id, holder FROM generation WHERE NOT is_dropped AND id NOT IN {_IS_KEPT}"
+_WRITABLE = f"SELECT 1 FROM generation WHERE id = ? AND NOT is_dropped AND id NOT IN {_IS_KEPT}"  # noqa: S608 - constants
+_DROP = f"UPDATE generation SET is_dropped = 1 WHERE id = ? AND id NOT IN {_IS_KEPT}"  # noqa: S608 - constants
+_LEFT_OVER = f"SELECT id, holder FROM generation WHERE NOT is_dropped AND id NOT IN {_IS_KEPT}"  # noqa: S608 - constants
 _DROPPED = "SELECT id FROM generation WHERE is_dropped"
 
 
@@ -48,9 +48,7 @@ async def start_generation(database: Database, connection: Connection, *, holder
     """
     async with database.transaction() as db:
         await _check_connection(db, connection)
-        (row,) = await db.execute_fetchall(
-            _START, (connection.id, connection.uid, connection.tenant_id, holder)
-        )
+        (row,) = await db.execute_fetchall(_START, (connection.id, connection.uid, connection.tenant_id, holder))
     return int(row[0])
 
 

@@ -1,7 +1,8 @@
-"""Complete reads that wait for a person's word, at most one for each connection. Nothing here begins or ends a transaction.
+"""Complete reads that wait for a person's word, at most one for each connection.
 
 A held read is a generation that nothing serves and no clean-up drops. It ends by being released, or by being dropped
-when anything else is served; its run then says so, for there is nothing left to approve.
+when anything else is served; its run then says so, for there is nothing left to approve. Nothing here begins or ends a
+transaction.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ DELETE FROM held_read
 WHERE connection_id = ?1 AND run_id = ?2 AND generation IN (
     SELECT g.id FROM generation g CROSS JOIN connection c ON c.id = ?1 AND c.uid = g.connection_uid
     WHERE NOT g.is_dropped)
-RETURNING generation, sync_time, scope
+RETURNING generation, sync_time, scope, (SELECT tenant_id FROM generation WHERE id = held_read.generation)
 """
 _DROP = "DELETE FROM held_read WHERE connection_id = ? RETURNING run_id, generation"
 
@@ -36,10 +37,6 @@ class HeldRead:
     sync_time: datetime
     scope: Scope
 
-    def version(self, connection_id: ConnectionId, tenant_id: TenantId, *, revision: int) -> SnapshotVersion:
-        """The version that it becomes."""
-        return SnapshotVersion(connection_id, tenant_id, self.generation, revision, self.sync_time, self.scope)
-
 
 async def put_held(db: aiosqlite.Connection, run: SyncRun, held: HeldRead) -> None:
     """Holds a read for its run, in the place of one that was held before."""
@@ -48,14 +45,21 @@ async def put_held(db: aiosqlite.Connection, run: SyncRun, held: HeldRead) -> No
     await db.execute(_HOLD, (*values, rows.encode_scope(held.scope)))
 
 
-async def take_held(db: aiosqlite.Connection, run: SyncRun) -> HeldRead:
-    """Takes what is held for a run, so that it is not held any more.
+async def take_held(db: aiosqlite.Connection, run: SyncRun, *, revision: int) -> SnapshotVersion:
+    """Takes what is held for a run, so that it is not held any more, as the version to serve.
 
     Raises:
         RunSuperseded: nothing is.
     """
     for row in list(await db.execute_fetchall(_TAKE, (run.connection_id, run.id))):
-        return HeldRead(row[0], rows.decode_time(row[1]), rows.decode_scope(row[2]))
+        return SnapshotVersion(
+            connection_id=run.connection_id,
+            tenant_id=TenantId(row[3]),
+            generation=row[0],
+            revision=revision,
+            sync_time=rows.decode_time(row[1]),
+            scope=rows.decode_scope(row[2]),
+        )
     raise RunSuperseded(
         f"nothing is held back for run `{run.id}` (any more): it was released, or what was served meanwhile is newer; "
         "look at the connection's newest run"

@@ -98,9 +98,7 @@ class SqliteRuns:
         run = former.run
         if not self._leases.is_over(former.holder, former.lease_end):
             raise SyncInProgress(f"connections/{run.connection_id}/syncRuns/{run.id}")
-        await runrows.take_away(
-            db, replace(run, state=RunState.FAILED, error=_LOST, end_time=self._leases.now())
-        )
+        await runrows.take_away(db, replace(run, state=RunState.FAILED, error=_LOST, end_time=self._leases.now()))
 
     async def _write(self, db: aiosqlite.Connection, run: SyncRun) -> None:
         if run.state.is_final:

@@ -1,6 +1,7 @@
-"""Which version of a connection is served: one row, which a commit turns over. Nothing here begins or ends a transaction.
+"""Which version of a connection is served: one row, which a commit turns over.
 
 Serving another version drops what was held back for the connection: it was compared with what was served before.
+Nothing here begins or ends a transaction.
 """
 
 import aiosqlite

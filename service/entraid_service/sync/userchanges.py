@@ -20,7 +20,7 @@ from entraid_service.sync.fold import UserFold, patched
 from entraid_service.sync.memberfacts import MemberFacts
 from entraid_service.sync.parallel import answers
 
-_NEW_FOR = timedelta(days=1)
+_NEW_FOR = timedelta(minutes=15)
 """Who was made no longer than this before the last sync is new, not restored."""
 
 _MOST_ASKED_ABOUT = 1_000

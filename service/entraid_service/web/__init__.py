@@ -1,1 +1,1 @@
-"""Inbound HTTP: health and metrics."""
+"""Inbound HTTP: health, metrics, and the page on which an administrator connects a tenant."""

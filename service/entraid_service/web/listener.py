@@ -1,47 +1,64 @@
-"""The HTTP listener: is the process alive, is it ready for calls, and its metrics. Nothing here is about a tenant.
+"""The HTTP listener: is the process alive, is it ready for calls, its metrics; other pages are added to it.
 
 `/healthz` answers as long as the event loop turns; `/readyz` tells whether gRPC calls are taken, 503 while starting
 and stopping.
 """
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 _SHUTDOWN_SECONDS = 2.0
+_LARGEST_FORM = 64 * 1024
+"""Bytes of a request's body; the largest that anybody sends is a list of groups."""
+
+
+def listening_socket(address: str) -> socket.socket:
+    """Takes an address (`host:port`, port 0 takes a free one), so that it is known before anything is served.
+
+    Raises:
+        OSError: It cannot be taken.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 class HttpListener:
-    """Serves health and metrics until it is closed."""
+    """Serves health and metrics, and what else it is given, until it is closed. Owns the socket."""
 
-    def __init__(self, address: str, *, metrics: CollectorRegistry, is_ready: Callable[[], bool]) -> None:
-        self._host, _, port = address.rpartition(":")
-        self._port = int(port)
+    def __init__(
+        self,
+        listening: socket.socket,
+        *,
+        metrics: CollectorRegistry,
+        is_ready: Callable[[], bool],
+        more: Iterable[web.RouteDef] = (),
+    ) -> None:
+        self._listening = listening
         self._metrics = metrics
         self._is_ready = is_ready
+        self._more = tuple(more)
         self._runner: web.AppRunner | None = None
 
-    async def start(self) -> str:
-        """Listens, and tells where: `host:port`.
-
-        Raises:
-            OSError: The address cannot be taken.
-        """
-        app = web.Application()
+    async def start(self) -> None:
+        """Answers from now on."""
+        app = web.Application(client_max_size=_LARGEST_FORM)
         app.add_routes(
             [web.get("/healthz", self._alive), web.get("/readyz", self._ready), web.get("/metrics", self._metrics_page)]
         )
+        app.add_routes(self._more)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host.strip("[]"), self._port)
-        await site.start()
-        return f"{self._host}:{self._runner.addresses[0][1]}"
+        await web.SockSite(self._runner, self._listening).start()
 
     async def close(self) -> None:
         """Stops listening; requests under way are given a moment."""
         if self._runner is not None:
             await self._runner.cleanup()
+        self._listening.close()
 
     async def _alive(self, _: web.Request) -> web.Response:
         return web.Response(text="alive\n")

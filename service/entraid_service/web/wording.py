@@ -1,0 +1,129 @@
+"""What the connect page says: values of the core in, words out. Pure."""
+
+from dataclasses import dataclass
+
+from entraid_service.errors import (
+    ConsentDeclined,
+    ConsentLapsed,
+    CredentialsRejected,
+    EntraidError,
+    PermissionMissing,
+    RetryLater,
+)
+from entraid_service.model.connection import Connection
+from entraid_service.model.consent import Consent
+from entraid_service.model.syncrun import Phase, RunState, SyncRun
+
+_READING = {
+    None: "Starting",
+    Phase.USERS: "Reading users",
+    Phase.GROUPS: "Reading groups",
+    Phase.MEMBERSHIPS: "Reading memberships",
+    Phase.COMMIT: "Saving",
+}
+_STEPS = len(Phase)
+_TITLES: tuple[tuple[type[EntraidError], str], ...] = (
+    (ConsentDeclined, "Consent was not given"),
+    (ConsentLapsed, "This page cannot go on"),
+    (PermissionMissing, "Permissions are missing"),
+    (CredentialsRejected, "Nothing was connected"),
+    (RetryLater, "Not available right now"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleView:
+    """What went wrong, in a few words, and what support will ask for."""
+
+    title: str
+    facts: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeView:
+    """A connection's first sync as the page shows it; `step` counts to 4."""
+
+    title: str
+    mark: str
+    sign: str
+    phase: str
+    step: int
+    is_final: bool
+    users: str
+    groups: str
+    memberships: str
+    note: str
+
+
+def purpose(consent: Consent, connection: Connection) -> str:
+    """What a link is for."""
+    name = connection.display_name or connection.id
+    if consent.named_tenant:
+        return f"“{name}” asks to read the directory of tenant {consent.named_tenant}."
+    return f"“{name}” asks to read the directory of the organization whose administrator you are."
+
+
+def connected(connection: Connection) -> str:
+    """What came of it."""
+    return f"“{connection.display_name or connection.id}” is connected to your organization."
+
+
+def trouble(error: EntraidError) -> TroubleView:
+    """How an error is headed."""
+    title = next((title for kind, title in _TITLES if isinstance(error, kind)), "Something went wrong")
+    facts: list[tuple[str, str]] = []
+    if isinstance(error, ConsentDeclined):
+        facts.append(("Microsoft's word", error.error))
+    if isinstance(error, ConsentDeclined | CredentialsRejected):
+        facts += [(term, value) for term, value in (("Code", error.aadsts), ("Trace ID", error.trace_id)) if value]
+    if isinstance(error, PermissionMissing):
+        facts.append(("Missing", ", ".join(error.missing)))
+    return TroubleView(title, facts)
+
+
+def outcome(run: SyncRun | None) -> OutcomeView:
+    """How far the first sync is; None before it began."""
+    state = RunState.PENDING if run is None else run.state
+    title, mark, sign = _head(state)
+    progress = run.progress if run is not None else None
+    is_done = state is RunState.SUCCEEDED
+    return OutcomeView(
+        title=title,
+        mark=mark,
+        sign=sign,
+        phase=phase(run),
+        step=_STEPS if is_done else _step(run),
+        is_final=state.is_final,
+        users=f"{progress.users if progress else 0:,}",
+        groups=f"{progress.groups if progress else 0:,}",
+        memberships=f"{progress.memberships if progress else 0:,}",
+        note=_note(run, state),
+    )
+
+
+def phase(run: SyncRun | None) -> str:
+    """What the sync is doing."""
+    if run is None or not run.state.is_final:
+        return _READING[None if run is None else run.progress.phase]
+    return "Done" if run.state is RunState.SUCCEEDED else "Stopped"
+
+
+def _head(state: RunState) -> tuple[str, str, str]:
+    if not state.is_final:
+        return "Connected, reading your directory", "busy", "…"
+    if state is RunState.SUCCEEDED:
+        return "Connected", "good", "✓"
+    return "Connected, but the first sync stopped", "bad", "!"
+
+
+def _step(run: SyncRun | None) -> int:
+    return 0 if run is None or run.progress.phase is None else run.progress.phase.value - 1
+
+
+def _note(run: SyncRun | None, state: RunState) -> str:
+    if not state.is_final:
+        return "you can close this page, the sync goes on without it"
+    if state is RunState.SUCCEEDED:
+        return "your directory is in sync, and you can close this page"
+    why = run.error.message if run is not None and run.error is not None else "it ended before everything was read"
+    return f"{why}; the connection stays, and the service tries again by itself"
