@@ -4,7 +4,7 @@ Knows everything, decides nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,8 @@ from entraid_service.model.syncrun import SyncRun
 from entraid_service.oauth.keys import signing_key
 from entraid_service.oauth.secretbox import AesGcmSecretBox
 from entraid_service.oauth.tokens import MsalAuthority
+from entraid_service.observe.audit import AuditLog, DecisionLog, NoAudit, Sink, StandardOutput
+from entraid_service.observe.audit_file import RotatedFile
 from entraid_service.observe.logs import set_up_logs
 from entraid_service.observe.metrics import Metrics
 from entraid_service.parts import consent_site, encryption_keys, upstream
@@ -142,6 +144,7 @@ async def _build(settings: Settings, stack: AsyncExitStack, *, http_port: int) -
     expiry = ExpiryWatch(
         connections=store.connections, clock=clock, note=metrics.note_expiry, forget=metrics.forget_expiry
     )
+    audit = _audit(settings, stack, spawn=tasks.create_task)
     for forever in (snapshots.run(), schedule.run(), expiry.run()):
         stack.callback(tasks.create_task(forever).cancel)
     facades = Facades(
@@ -155,8 +158,26 @@ async def _build(settings: Settings, stack: AsyncExitStack, *, http_port: int) -
         clock=clock,
         signer=Signer(signing_key(keys[0])),
         metrics=metrics,
+        audit=audit,
     )
     return facades, desk
+
+
+def _audit(
+    settings: Settings, stack: AsyncExitStack, *, spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
+) -> DecisionLog:
+    """The audit log, written from now on; at the end, when the last call is answered, the rest is written."""
+    if not settings.audit_log:
+        return NoAudit()
+    sink: Sink = StandardOutput()
+    if settings.audit_log != "-":
+        file = RotatedFile(Path(settings.audit_log))
+        stack.callback(file.close)
+        sink = file
+    log = AuditLog(sink, sample_allows=settings.audit_sample_allows)
+    stack.push_async_callback(log.close)
+    stack.callback(spawn(log.run()).cancel)
+    return log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ from entraid_emulator import Emulator, contoso, in_background
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # msgraph-sdk warns of its own classes when they are imported
+    import msgraph.generated.groups.delta.delta_request_builder
+    import msgraph.generated.users.delta.delta_request_builder
     import msgraph.generated.users.users_request_builder  # noqa: F401 - so that later imports of it stay silent
 
 

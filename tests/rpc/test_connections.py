@@ -122,7 +122,7 @@ async def test_consent_is_asked_for_and_completed(server: Server) -> None:
 async def test_a_redirect_that_is_not_taken_says_why(
     server: Server, failure: Exception, code: grpc.StatusCode, reason: str
 ) -> None:
-    """Used or unknown, declined, or no app to consent to: each has its own status; nothing of the address comes back."""
+    """Used or unknown, declined, no app to consent to: each has its own status; nothing of the address comes back."""
     server.consents.failure = failure
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await server.connections.CompleteConsent(pb.CompleteConsentRequest(callback_uri=f"https://x/?code={CANARY}"))

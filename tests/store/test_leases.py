@@ -1,8 +1,8 @@
 import asyncio
-import subprocess
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -182,15 +182,15 @@ async def test_a_stop_frees_what_the_process_held_at_once(tmp_path: Path, clock:
 async def test_a_killed_process_is_known_to_be_dead(ours: SqliteStore, tmp_path: Path) -> None:
     """While it lives its run and its staged data stay; after kill -9 both are given up without waiting."""
     command = [sys.executable, "-c", HOLD_A_RUN, str(tmp_path / "store.db"), str(Path(__file__).parents[1])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        assert await asyncio.to_thread(child.stdout.readline) == b"ready\n"
-        with pytest.raises(SyncInProgress):
-            await ours.runs.start(run(CONTOSO, "r-2"))
-        await ours.directory.clean_up()
-        assert staged_rows(tmp_path) == 50
-        child.kill()
-        child.wait(10)
+    child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert child.stdout is not None
+    assert await asyncio.wait_for(child.stdout.readline(), 30) == b"ready\n"
+    with pytest.raises(SyncInProgress):
+        await ours.runs.start(run(CONTOSO, "r-2"))
+    await ours.directory.clean_up()
+    assert staged_rows(tmp_path) == 50
+    child.kill()
+    await asyncio.wait_for(child.wait(), 30)
     await ours.runs.start(run(CONTOSO, "r-2"))
     assert (await ours.runs.get(CONTOSO, SyncRunId("r-1"))).state is RunState.FAILED
     await ours.directory.clean_up()
@@ -199,9 +199,8 @@ async def test_a_killed_process_is_known_to_be_dead(ours: SqliteStore, tmp_path:
 
 def staged_rows(folder: Path) -> int:
     """How many users lie in the file, served or not."""
-    query = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM directory_user').fetchone())"
-    command = [sys.executable, "-c", query, str(folder / "store.db")]
-    return int(subprocess.run(command, check=True, capture_output=True, timeout=30).stdout)
+    with closing(sqlite3.connect(folder / "store.db")) as db:
+        return int(db.execute("SELECT count(*) FROM directory_user").fetchone()[0])
 
 
 async def test_starts_in_many_processes_at_once_start_one_run(

@@ -19,6 +19,7 @@ PREFIX = "ENTRAID_"
 CONFIG_VARIABLE = "ENTRAID_CONFIG"
 _HIGHEST_PORT = 65535
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 _DURATION = re.compile(r"(?P<number>[0-9]{1,9}(\.[0-9]{1,3})?) ?(?P<unit>[smhd]?)")
 
 
@@ -144,9 +145,17 @@ def _parse(name: str, text: str) -> Any:  # noqa: ANN401 - as the field is annot
         return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if isinstance(setting.default, int):
         return _parse_int(text, low=setting.metadata["low"], high=setting.metadata["high"])
+    if isinstance(setting.default, float):
+        return _parse_share(text, low=setting.metadata["low"], high=setting.metadata["high"])
     if isinstance(setting.default, timedelta):
         return _parse_duration(text, most=setting.metadata["high"])
     return text
+
+
+def _parse_share(text: str, *, low: float, high: float) -> float:
+    if not _NUMBER.fullmatch(text) or not low <= float(text) <= high:
+        raise ValueError(f"is `{text}`, not a number from {low:g} to {high:g}")
+    return float(text)
 
 
 def _parse_duration(text: str, *, most: timedelta) -> timedelta:

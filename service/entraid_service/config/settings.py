@@ -147,6 +147,16 @@ class Settings:
     tls_cert_file: str = _setting("", "PEM certificate chain of the gRPC server; with it, plaintext is refused.")
     tls_key_file: str = _setting("", "PEM private key of the gRPC server.")
     tls_client_ca_file: str = _setting("", "PEM authorities whose client certificates are required (mutual TLS).")
+    audit_log: str = _setting(
+        "",
+        "File of the audit log, a line of JSON for each decision; `-` is standard output, empty writes none.",
+    )
+    audit_sample_allows: float = _setting(
+        1.0,
+        "The share of allows that the audit log takes, `0` to `1`. It takes all denials.",
+        low=0.0,
+        high=1.0,
+    )
     log_level: str = _setting(
         "info",
         "`debug`, `info`, `warning` or `error`.",

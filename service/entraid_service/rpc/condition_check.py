@@ -4,6 +4,7 @@ The search is made only of a condition that has no error, and tells that nobody 
 """
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -62,8 +63,7 @@ class ConditionChecks:
         )
         if all(issue.severity is not Severity.ERROR for issue in issues):
             issues += await self._search(connection_id, condition)
-        place = {leaf.field: index for index, leaf in enumerate(inspected.leaves)}
-        issues.sort(key=lambda issue: (_place(issue.field, place), issue.field))
+        issues.sort(key=lambda issue: _place(issue.field))
         return Checked(issues[:_MOST_ISSUES], served)
 
     async def _search(self, connection_id: ConnectionId, condition: pb.Condition) -> list[Issue]:
@@ -97,9 +97,6 @@ def _leaf_issues(leaves: Sequence[Leaf], groups: GroupCatalog, scope: Scope) -> 
     return list(islice(found, _MOST_ISSUES))
 
 
-def _place(field: str, places: dict[str, int]) -> int:
-    """Where the part stands that an issue is about; what is about no leaf comes first."""
-    for part, place in places.items():
-        if field.startswith(part) and field[len(part) :][:1] in ("", ".", "["):
-            return place
-    return -1
+def _place(field: str) -> list[str | int]:
+    """Sorts field paths by where their parts stand, `[10]` behind `[9]`."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", field)]
