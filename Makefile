@@ -23,7 +23,7 @@ demo: $(STAMP) ## Start the emulator and the service, and walk through connect, 
 	@$(BIN)/entraid demo
 
 test: $(STAMP) ## Run the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 check: lint types imports protos-check dockerfile ## Everything that reads the code and runs none of it
 

@@ -19,7 +19,7 @@ from entraid_client import decode
 from entraid_client.retry import RetryPolicy, contract_allows_repeat
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from google.protobuf.descriptor import MethodDescriptor
 
@@ -90,6 +90,28 @@ class Calls:
             EntraidError: The stream broke off.
         """
         call = method(request, timeout=deadline.total_seconds(), wait_for_ready=False)
+        try:
+            async for response in call:
+                yield response
+        except grpc.aio.AioRpcError as error:
+            raise decode.from_rpc_error(error, rpc=rpc.full_name) from error
+        finally:
+            call.cancel()
+
+    async def duplex(
+        self,
+        method: grpc.aio.StreamStreamMultiCallable[Request, Response],
+        requests: AsyncIterator[Request],
+        *,
+        rpc: MethodDescriptor,
+        deadline: timedelta,
+    ) -> AsyncGenerator[Response, None]:
+        """Makes a call that has many requests and many answers, once.
+
+        Raises:
+            EntraidError: The stream broke off.
+        """
+        call = method(requests, timeout=deadline.total_seconds(), wait_for_ready=False)
         try:
             async for response in call:
                 yield response

@@ -15,13 +15,14 @@ from entraid_client.commands.evaluate import evaluate
 from entraid_client.commands.session import SessionOptions, session_options
 from entraid_client.commands.status import status
 from entraid_client.commands.syncs import approve, cancel, sync
+from entraid_client.commands.who_can import validate, who_can
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @click.group(
-    commands=(connect, sync, status, users, groups, evaluate, disconnect, approve, cancel),
+    commands=(connect, sync, status, users, groups, evaluate, who_can, validate, disconnect, approve, cancel),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @session_options(from_environment=True)

@@ -17,7 +17,7 @@ from entraid_demo.grpcurl import grpcurl_lines
 from entraid_demo.processes import ProcessFailedError, running
 from entraid_demo.walk import walk
 
-_GRAPH_LATENCY_MS = 200
+_GRAPH_LATENCY_MS = 100
 """As if Graph were far away, so that the progress of a sync can be seen."""
 
 _INTERRUPTED = 130

@@ -32,6 +32,7 @@ from entraid_service.observe.audit_file import RotatedFile
 from entraid_service.observe.logs import set_up_logs
 from entraid_service.observe.metrics import Metrics
 from entraid_service.parts import consent_site, encryption_keys, upstream
+from entraid_service.place import ALONE, Place
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.server import GrpcServer, ServerSettings
 from entraid_service.rpc.signing import Signer
@@ -69,8 +70,8 @@ class SystemClock:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Endpoints]:
-    """The whole service, for as long as the context lasts.
+async def running(settings: Settings, place: Place = ALONE) -> AsyncIterator[Endpoints]:
+    """The whole service, or one worker's part of it, for as long as the context lasts.
 
     Raises:
         EntraidError: A part cannot be built, for example because the database is of a newer version.
@@ -78,20 +79,27 @@ async def running(settings: Settings) -> AsyncIterator[Endpoints]:
         OSError: An address cannot be taken, or a file cannot be read.
     """
     set_up_logs(log_format=settings.log_format, level=settings.log_level)
-    for variable in unknown_variables():
-        _log.warning("unknown_setting", variable=variable, effect="none")
+    if place.is_first:
+        for variable in unknown_variables():
+            _log.warning("unknown_setting", variable=variable, effect="none")
     async with AsyncExitStack() as stack:
-        listening = stack.enter_context(listening_socket(settings.http_address))
-        http_port: int = listening.getsockname()[1]
-        facades, desk = await _build(settings, stack, http_port=http_port)
+        listening, http_port = None, place.http_port
+        if place.is_first:
+            listening = stack.enter_context(place.http or listening_socket(settings.http_address))
+            http_port = listening.getsockname()[1]
+        facades, desk = await _build(settings, stack, http_port=http_port, place=place)
         is_ready = asyncio.Event()
-        pages = ConnectPages(desk, syncs=FirstSyncs(runs=facades.runs, runner=facades.runner))
-        listener = HttpListener(
-            listening, metrics=facades.metrics.registry, is_ready=is_ready.is_set, more=pages.routes()
-        )
-        stack.push_async_callback(listener.close)
-        await listener.start()
-        server = GrpcServer(_server_settings(settings), facades)
+        if listening is not None:
+            pages = ConnectPages(desk, syncs=FirstSyncs(runs=facades.runs, runner=facades.runner))
+            listener = HttpListener(
+                listening,
+                metrics=facades.metrics.registry,
+                is_ready=lambda: is_ready.is_set() and place.are_all_serving(),
+                more=pages.routes(),
+            )
+            stack.push_async_callback(listener.close)
+            await listener.start()
+        server = GrpcServer(_server_settings(settings, place), facades)
         port = await server.start()
         stack.push_async_callback(server.stop, _GRACE)
         is_ready.set()
@@ -102,7 +110,9 @@ async def running(settings: Settings) -> AsyncIterator[Endpoints]:
         _log.info("stopping")
 
 
-async def _build(settings: Settings, stack: AsyncExitStack, *, http_port: int) -> tuple[Facades, ConsentDesk]:
+async def _build(
+    settings: Settings, stack: AsyncExitStack, *, http_port: int, place: Place
+) -> tuple[Facades, ConsentDesk]:
     """Every room but the listeners, ready for calls; what has to be closed is put on the stack."""
     keys = encryption_keys(settings)
     box = AesGcmSecretBox(keys, reread=lambda: encryption_keys(settings))
@@ -110,7 +120,7 @@ async def _build(settings: Settings, stack: AsyncExitStack, *, http_port: int) -
     store = await stack.enter_async_context(SqliteStore.open(settings.database_path()))
     authority, graph = upstream(settings, stack)
     tasks = await stack.enter_async_context(_background())
-    snapshots = Snapshots(store.views)
+    snapshots = Snapshots(store.views, interval=place.look_interval)
     stack.push_async_callback(snapshots.close)
     tenants = TenantAccess(connections=store.connections, authority=authority, graph=graph, box=box)
     metrics = Metrics()
@@ -145,7 +155,7 @@ async def _build(settings: Settings, stack: AsyncExitStack, *, http_port: int) -
         connections=store.connections, clock=clock, note=metrics.note_expiry, forget=metrics.forget_expiry
     )
     audit = _audit(settings, stack, spawn=tasks.create_task)
-    for forever in (snapshots.run(), schedule.run(), expiry.run()):
+    for forever in (snapshots.run(), *((schedule.run(), expiry.run()) if place.is_first else ())):
         stack.callback(tasks.create_task(forever).cancel)
     facades = Facades(
         connector=Connector(connections=store.connections, authority=authority, graph=graph, box=box, clock=clock),
@@ -250,9 +260,9 @@ async def _background() -> AsyncIterator[asyncio.TaskGroup]:
         raise group.exceptions[0] from None  # such as an address that is taken: told by itself, not by the group
 
 
-def _server_settings(settings: Settings) -> ServerSettings:
+def _server_settings(settings: Settings, place: Place) -> ServerSettings:
     tls = None
     if settings.tls_cert_file:
         client_ca = Path(settings.tls_client_ca_file) if settings.tls_client_ca_file else None
         tls = TlsFiles(Path(settings.tls_cert_file), Path(settings.tls_key_file), client_ca)
-    return ServerSettings(address=settings.grpc_address, tls=tls)
+    return ServerSettings(address=settings.grpc_address, tls=tls, shares_port=place.shares_port)

@@ -20,6 +20,7 @@ from entraid_service import app
 from entraid_service.config import Settings, SettingsError, describe, load, unknown_variables
 from entraid_service.errors import EntraidError
 from entraid_service.oauth.keys import KeyUnusable
+from entraid_service.rotation import rotate_key
 from entraid_service.store.migrate import migrate as migrate_store
 
 _HEALTH_TIMEOUT_SECONDS = 3.0
@@ -72,6 +73,26 @@ def migrate(file: str | None) -> None:
     except EntraidError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{settings.database_url}: schema version {version}")
+
+
+@main.command("rotate-key")
+@_config
+def rotate_key_command(file: str | None) -> None:
+    """Seal every stored secret with a new key: one that is made now, or the first line of ENTRAID_ENCRYPTION_KEY."""
+    settings = _load(file, {})
+    try:
+        done = asyncio.run(rotate_key(settings))
+    except (EntraidError, KeyUnusable) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{done.resealed} stored secrets sealed anew")
+    if done.key_file:
+        click.echo(f"`{done.key_file}` holds the new key only: back it up; a service that runs takes it over by itself")
+    elif done.old_keys:
+        click.echo(
+            f"nothing needs the {done.old_keys} keys behind the first any more: remove them, restart the service"
+        )
+    else:
+        click.echo("put a new key as the first line before the one there is, and run this again to change keys")
 
 
 @main.command()

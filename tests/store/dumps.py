@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from entraid_service.model.directory import Group, MemberKind, Membership, User
 from entraid_service.model.ids import ConnectionId, GroupId, UserId
@@ -47,13 +48,13 @@ def dump_generation(db: sqlite3.Connection, generation: int) -> World:
     return World(
         {user.id: user for user in users},
         {group.id: group for group in groups},
-        {_edge(*row, MemberKind.USER) for row in edges} | {_edge(*row, MemberKind.GROUP) for row in nestings},
+        {_edge(row, MemberKind.USER) for row in edges} | {_edge(row, MemberKind.GROUP) for row in nestings},
     )
 
 
-def _all(db: sqlite3.Connection, what: str, generation: int) -> list[tuple[rows.Key, ...]]:
+def _all(db: sqlite3.Connection, what: str, generation: int) -> list[Any]:
     return db.execute(f"SELECT {what} WHERE generation = ?", (generation,)).fetchall()
 
 
-def _edge(group: rows.Key, member: rows.Key, kind: MemberKind) -> Membership:
-    return Membership(GroupId(rows.decode_id(group)), rows.decode_id(member), kind)
+def _edge(row: tuple[rows.Key, ...], kind: MemberKind) -> Membership:
+    return Membership(GroupId(rows.decode_id(row[0])), rows.decode_id(row[1]), kind)

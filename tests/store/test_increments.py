@@ -12,6 +12,7 @@ from entraid_service.model.ids import ConnectionId, GroupId, UserId
 from entraid_service.model.scope import Scope
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.model.syncrun import Changes, SyncRun
+from entraid_service.ports.decisions import UserRecord
 from entraid_service.store import SqliteStore
 from store.dumps import World, dump
 from store.tenants import NOW, Tenant, commit, connection, edge, ended, group, guid, people, person, running
@@ -141,7 +142,7 @@ async def test_a_held_view_stays_at_its_moment(store: SqliteStore) -> None:
     await store.directory.clean_up()
     found = view.user(former, user_id(1))
     assert found is not None
-    assert (found.user, found.direct_groups) == (person(1), {group_id(8)})
+    assert found == UserRecord(person(1), frozenset({group_id(8)}))
     view.close()
     fresh = store.views.open()
     version = fresh.version(CONTOSO)

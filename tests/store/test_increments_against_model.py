@@ -130,10 +130,10 @@ async def _check(engine: Engine, script: list[ChangeSet], *, is_whole: bool) -> 
         assert (newer.revision == version.revision) == (told == Changes())
         assert dump(engine.path, owner.id) == expected
         world, version = expected, newer
-    staging = await world.tenant().stage(store.directory, owner)
+    whole = await world.tenant().stage(store.directory, owner)
     if not is_whole:
-        await staging.keep_members_only()
-    assert await staging.changes() == Changes()
+        await whole.keep_members_only()
+    assert await whole.changes() == Changes()
     async with running(store, owner.id) as begun:
-        await staging.commit(ended(begun), sync_time=NOW, scope=scope, links=LINKS)
+        await whole.commit(ended(begun), sync_time=NOW, scope=scope, links=LINKS)
     assert dump(engine.path, owner.id) == world

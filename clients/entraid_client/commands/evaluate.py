@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 import click
-from google.protobuf import duration_pb2
 
-from entraid.v1.snapshot_pb2 import Consistency
 from entraid_client.access import is_allowed
-from entraid_client.commands.condition_text import ATTRIBUTE_FORMS, ConditionOptions, combine, json_condition
+from entraid_client.commands.condition_options import condition_options, consistency_options
 from entraid_client.commands.exit_codes import ExitCode
 from entraid_client.commands.names import CONNECTION, named
 from entraid_client.commands.session import Session, with_session
@@ -23,69 +19,35 @@ from entraid_client.show.screen import as_json
 
 if TYPE_CHECKING:
     from entraid.v1.access_service_pb2 import Condition, EvaluateAccessResponse
+    from entraid.v1.snapshot_pb2 import Consistency
     from entraid_client.client import EntraidClient
 
-_DURATION: Final = re.compile(r"(\d{1,9})(s|m|h|d)")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MOST_TITLES: Final = 50
-
-
-class Duration(click.ParamType[timedelta]):
-    """A time such as `30s`, `15m`, `2h` or `1d`."""
-
-    name = "duration"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """The time, or a usage error."""
-        found = _DURATION.fullmatch(value)
-        if found is None:
-            self.fail(f"`{value}` is no duration: write for example 30s, 15m, 2h or 1d", param, ctx)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 @click.command
 @click.argument("subject", nargs=-1, required=True, metavar="[CONNECTION] USER")
 @click.option("--connection", type=CONNECTION, help="The connection, where USER is bare.")
-@click.option("--group", multiple=True, help="In this group (object ID or name), at any depth.")
-@click.option("--not-group", multiple=True, help="Not in this group.")
-@click.option("--group-contains", multiple=True, help="In a group with this in its name.")
-@click.option("--group-starts-with", multiple=True, help="In a group whose name begins like this.")
-@click.option("--direct-only", is_flag=True, help="Count direct membership only.")
-@click.option("--attribute", multiple=True, help=f"On an attribute: {ATTRIBUTE_FORMS}.")
-@click.option("--is-user", multiple=True, help="Is this user (object ID, UPN or mail address).")
-@click.option("--manager", multiple=True, help="Reports to this user.")
-@click.option("--not-manager", multiple=True, help="Does not report to this user.")
-@click.option("--condition", type=click.File("r", encoding="utf-8"), help="A condition as JSON, from a file or - .")
-@click.option("--any", "is_any", is_flag=True, help="One of the conditions is enough.")
-@click.option("--max-staleness", type=Duration(), help="Refuse to decide from data older than this, such as 15m.")
-@click.option("--at-least-as-fresh", default="", help="Refuse to decide from data before the snapshot of this token.")
+@condition_options
+@consistency_options
 @click.option("--explain", is_flag=True, help="Show every condition with its outcome and the membership path.")
 @with_session
-def evaluate(  # noqa: PLR0913 - one argument per option
+def evaluate(
     session: Session,
     /,
     *,
     subject: tuple[str, ...],
     connection: str | None,
-    condition: TextIO | None,
-    is_any: bool,
-    direct_only: bool,
-    max_staleness: timedelta | None,
-    at_least_as_fresh: str,
+    condition: Condition,
+    consistency: Consistency | None,
     explain: bool,
-    **options: tuple[str, ...],
 ) -> None:
     """Decide whether USER satisfies all the given conditions, or any of them with --any.
 
     USER is an object ID, UPN or mail address in CONNECTION, or connections/.../users/... in full. Exit codes: 0
     allowed, 3 denied, 4 unavailable, 6 no data or too old; anything but 0 must be taken for a denial.
     """
-    question = Question(
-        user=_user(subject, connection),
-        condition=_condition(ConditionOptions(direct_only=direct_only, **options), condition, is_any=is_any),
-        consistency=_consistency(max_staleness, at_least_as_fresh),
-        explain=explain,
-    )
+    question = Question(_user(subject, connection), condition, consistency, explain=explain)
     session.run(lambda client: _decide(client, session, question))
 
 
@@ -135,25 +97,3 @@ async def _titles(client: EntraidClient, response: EvaluateAccessResponse) -> di
         except EntraidError:
             return titles
     return titles
-
-
-def _condition(options: ConditionOptions, file: TextIO | None, *, is_any: bool) -> Condition:
-    try:
-        conditions = list(options.conditions())
-        if file is not None:
-            conditions.append(json_condition(file.read()))
-        if not conditions:
-            raise click.UsageError("give at least one condition, for example --group or --attribute or --condition")
-        return combine(conditions, is_any=is_any)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _consistency(max_staleness: timedelta | None, token: str) -> Consistency | None:
-    if max_staleness is not None and token:
-        raise click.UsageError("give either --max-staleness or --at-least-as-fresh, not both")
-    if max_staleness is not None:
-        bound = duration_pb2.Duration()
-        bound.FromTimedelta(max_staleness)
-        return Consistency(max_staleness=bound)
-    return Consistency(at_least_as_fresh=token) if token else None

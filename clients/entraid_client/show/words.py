@@ -56,6 +56,11 @@ def reason_code(code: access_service_pb2.ReasonCode.ValueType) -> str:
     return _name(access_service_pb2.ReasonCode.Name, code, prefix="REASON_CODE_")
 
 
+def issue_code(code: access_service_pb2.ConditionIssue.Code.ValueType) -> str:
+    """For example `GROUP_NOT_FOUND`."""
+    return _name(access_service_pb2.ConditionIssue.Code.Name, code, prefix="CODE_")
+
+
 def operator(value: access_service_pb2.MatchOperator.ValueType) -> str:
     """For example `does not contain`; `is` where none is given, as the contract reads it."""
     if value == access_service_pb2.MATCH_OPERATOR_UNSPECIFIED:

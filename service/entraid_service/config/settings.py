@@ -147,6 +147,12 @@ class Settings:
     tls_cert_file: str = _setting("", "PEM certificate chain of the gRPC server; with it, plaintext is refused.")
     tls_key_file: str = _setting("", "PEM private key of the gRPC server.")
     tls_client_ca_file: str = _setting("", "PEM authorities whose client certificates are required (mutual TLS).")
+    workers: int = _setting(
+        1,
+        "Processes that take gRPC calls on the one port, 1 to 64; as many as there are processors to spare.",
+        low=1,
+        high=64,
+    )
     audit_log: str = _setting(
         "",
         "File of the audit log, a line of JSON for each decision; `-` is standard output, empty writes none.",

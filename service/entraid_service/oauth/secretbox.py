@@ -27,8 +27,9 @@ class AesGcmSecretBox:
 
     Args:
         keys: At least one.
-        reread: Called once for each value that no key opens: the keys as they are by now, where another process may
-            have put a new one before them while this one runs.
+        reread: The keys as they are by now, where another process may have put a new one before them while this one
+            runs. Called before each seal, so that nothing is sealed with a key that is on its way out, and once for a
+            value that no key opens.
 
     Raises:
         ValueError: There is no key.
@@ -52,6 +53,8 @@ class AesGcmSecretBox:
 
     def seal(self, plaintext: Secret, *, context: str) -> bytes:
         """See `ports.SecretBox.seal`."""
+        if self._reread is not None:
+            self._take(self._reread())
         head = _VERSION + self._sealing_id
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._ciphers[self._sealing_id].encrypt(nonce, plaintext.reveal().encode(), _bound(head, context))

@@ -307,5 +307,11 @@ class RunStore(Protocol):
             ResourceNotFound: there is no such connection.
         """
 
+    async def ask_to_cancel(self, connection_id: ConnectionId, run_id: SyncRunId) -> None:
+        """Leaves word for the process that drives a run. Does nothing for one that has ended or is not there."""
+
+    async def is_wanted(self, connection_id: ConnectionId, run_id: SyncRunId) -> bool:
+        """Whether a run is to go on: not if somebody asked to cancel it, nor once its connection is gone."""
+
     async def fail_interrupted(self, error: ErrorReport, *, end_time: datetime) -> int:
         """Ends every run that has not ended as failed, and tells how many: no run survives its process."""

@@ -18,6 +18,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 _EXTEND = "UPDATE sync_run SET record = ?, lease_end = ? WHERE connection_id = ? AND id = ?"
 _END = "UPDATE sync_run SET is_running = 0, record = ? WHERE connection_id = ? AND id = ?"
 _TAKE_AWAY = "UPDATE sync_run SET is_running = 0, record = ?, holder = ? WHERE connection_id = ? AND id = ?"
+_ASK_TO_CANCEL = "UPDATE sync_run SET is_cancel_asked = 1 WHERE connection_id = ? AND id = ? AND is_running"
+_IS_WANTED = "SELECT 1 FROM sync_run WHERE connection_id = ? AND id = ? AND NOT is_cancel_asked"
 _COLUMNS = "SELECT record, is_running, holder, lease_end FROM sync_run"
 _ONE = f"{_COLUMNS} WHERE connection_id = ? AND id = ?"
 _RUNNING = f"{_COLUMNS} WHERE connection_id = ? AND is_running"
@@ -75,6 +77,16 @@ async def write_ended(db: aiosqlite.Connection, run: SyncRun) -> None:
 async def take_away(db: aiosqlite.Connection, run: SyncRun) -> None:
     """Ends a run whose process did not."""
     await db.execute(_TAKE_AWAY, (rows.encode_run(run), NOBODY, run.connection_id, run.id))
+
+
+async def ask_to_cancel(db: aiosqlite.Connection, connection_id: ConnectionId, run_id: SyncRunId) -> None:
+    """Marks a run that has not ended."""
+    await db.execute(_ASK_TO_CANCEL, (connection_id, run_id))
+
+
+async def is_wanted(db: aiosqlite.Connection, connection_id: ConnectionId, run_id: SyncRunId) -> bool:
+    """Whether a run is there and not marked."""
+    return bool(list(await db.execute_fetchall(_IS_WANTED, (connection_id, run_id))))
 
 
 async def _rows(db: aiosqlite.Connection, query: str, *values: str) -> list[RunRow]:

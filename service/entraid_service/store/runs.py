@@ -86,6 +86,16 @@ class SqliteRuns:
                 found = await db.execute_fetchall(_NEXT_PAGE, (connection_id, last, after, limit))
             return [rows.decode_run(row[0]) for row in found]
 
+    async def ask_to_cancel(self, connection_id: ConnectionId, run_id: SyncRunId) -> None:
+        """Leaves word for the process that drives a run; see the port."""
+        async with self._database.transaction(durable=False) as db:
+            await runrows.ask_to_cancel(db, connection_id, run_id)
+
+    async def is_wanted(self, connection_id: ConnectionId, run_id: SyncRunId) -> bool:
+        """Whether a run is to go on; see the port."""
+        async with self._database.reading() as db:
+            return await runrows.is_wanted(db, connection_id, run_id)
+
     async def fail_interrupted(self, error: ErrorReport, *, end_time: datetime) -> int:
         """Ends every run whose process is gone or whose lease has expired; see the port."""
         async with self._database.transaction() as db:

@@ -47,6 +47,11 @@ class _LiveRun:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     stopped_by: str = "the service shut down"
 
+    def stop(self, reason: str) -> None:
+        self.stopped_by = reason
+        if self.task is not None:
+            self.task.cancel()
+
     def now(self) -> SyncRun:
         return self.run if self.run.state.is_final else replace(self.run, progress=self.board.snapshot())
 
@@ -175,14 +180,19 @@ class SyncRunner:
     async def cancel(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
         """Asks a run to stop; it may go on for a moment. One that has ended stays as it is.
 
+        One that another process drives is told through the store, and stops at its next tick.
+
         Raises:
             ResourceNotFound: There is none of this name.
         """
         run = await self.get(connection_id, run_id)
         live = self._live.get(run_id)
-        if live is not None and live.task is not None and not run.state.is_final:
-            live.stopped_by = "a caller cancelled it"
-            live.task.cancel()
+        if run.state.is_final:
+            return run
+        if live is None:
+            await self._stores.runs.ask_to_cancel(connection_id, run_id)
+        else:
+            live.stop("a caller cancelled it")
         return run
 
     async def abandon(self, connection_id: ConnectionId) -> None:
@@ -240,12 +250,14 @@ class SyncRunner:
             if not live.run.state.is_final:
                 try:
                     await self._stores.runs.save(live.now())
+                    is_wanted = await self._stores.runs.is_wanted(live.run.connection_id, live.run.id)
                 except StoreUnavailable:
                     continue  # the next tick tells it
                 except RunSuperseded:
-                    live.stopped_by = "another process took it over"
-                    if live.task is not None:
-                        live.task.cancel()
+                    live.stop("another process took it over")
+                    return
+                if not is_wanted and not live.run.state.is_final:
+                    live.stop("a caller cancelled it, or removed its connection")
                     return
 
     async def _read_and_commit(self, live: _LiveRun) -> None:

@@ -1,0 +1,236 @@
+"""Several processes on one gRPC port: `entraid serve --workers N`.
+
+1. The parent takes both ports, makes the key file and brings the schema up to date, and spawns the workers.
+2. Each worker is the service (`app`) at its `Place`; the kernel spreads connections over them (SO_REUSEPORT). Worker 0
+   also has the schedule and the HTTP port.
+3. Once all of them take calls the parent says so to each; from then on the service is ready.
+4. A worker that dies is started anew, each time a little later if it dies at once; the others go on.
+5. At the end all are asked to stop; who does not in time is killed. Workers that lose their parent stop by themselves.
+
+Workers share the database and nothing else: a commit of one is seen by the others when they look.
+"""
+
+import asyncio
+import multiprocessing
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.context import SpawnProcess
+from typing import Final
+
+import structlog
+
+from entraid_service import app
+from entraid_service.config import Settings
+from entraid_service.errors import EntraidError, StoreUnavailable
+from entraid_service.oauth.keys import KeyUnusable
+from entraid_service.observe.logs import set_up_logs
+from entraid_service.parts import encryption_keys
+from entraid_service.place import Place
+from entraid_service.store.migrate import migrate
+from entraid_service.web.listener import listening_socket
+
+_log = structlog.get_logger(__name__)
+
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 8.0
+"""Above the grace of a worker's calls, below the ten seconds after which a container is killed."""
+_FIRST_WAIT_SECONDS: Final = 0.1
+_LONGEST_WAIT_SECONDS: Final = 10.0
+_LONG_LIFE_SECONDS: Final = 30.0
+"""A worker that lived so long did not die of what it found at its start."""
+_SERVING: Final = b"serving"
+_FAILED: Final = b"failed: "
+
+
+@asynccontextmanager
+async def supervised(settings: Settings) -> AsyncIterator[app.Endpoints]:
+    """The service in `settings.workers` processes, until the block ends.
+
+    Raises:
+        EntraidError: The store cannot be used, or a worker cannot start.
+        KeyUnusable: The encryption key cannot be used.
+        OSError: An address cannot be taken.
+    """
+    set_up_logs(log_format=settings.log_format, level=settings.log_level)
+    with (
+        _reserved(settings.grpc_address) as grpc_address,
+        listening_socket(settings.http_address) as http,
+    ):
+        encryption_keys(settings)
+        await migrate(settings.database_path())
+        settings = _at(settings, grpc_address)
+        team = [_Post(settings, number, http) for number in range(settings.workers)]
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                keepers = [tasks.create_task(post.keep()) for post in team]
+                await _all_serving(team)
+                http_address = f"{settings.http_address.rpartition(':')[0]}:{http.getsockname()[1]}"
+                _log.info("all_serving", workers=len(team), grpc=grpc_address, http=http_address)
+                yield app.Endpoints(grpc_address, http_address)
+            finally:
+                for keeper in keepers:
+                    keeper.cancel()
+                await asyncio.gather(*(post.stop() for post in team))
+
+
+@contextmanager
+def _reserved(address: str) -> Iterator[str]:
+    """Keeps a gRPC address for our workers; a port 0 becomes a free one.
+
+    The socket never listens, so that the kernel gives it no connection.
+
+    Raises:
+        OSError: Somebody listens there already. Only the first bind, which shares nothing, can tell: with SO_REUSEPORT
+            two services of one user would take turns at the calls of both.
+    """
+    host, _, port = address.rpartition(":")
+    family, kind, protocol, _, place = socket.getaddrinfo(
+        host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    try:
+        with socket.socket(family, kind, protocol) as alone:
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind(place)
+            alone.listen(1)
+            taken: int = alone.getsockname()[1]
+    except OSError as error:
+        raise OSError(
+            f"`{address}` cannot be listened on: another process uses it, or it is no local address"
+        ) from error
+    with socket.socket(family, kind, protocol) as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reserved.bind((place[0], taken, *place[2:]))
+        yield f"{host}:{taken}"
+
+
+def _at(settings: Settings, grpc_address: str) -> Settings:
+    from dataclasses import replace
+
+    return replace(settings, grpc_address=grpc_address)
+
+
+async def _all_serving(team: list["_Post"]) -> None:
+    """Returns once every worker takes calls, and tells them so.
+
+    Raises:
+        StoreUnavailable: One of them cannot start.
+    """
+    async with asyncio.timeout(_START_SECONDS):
+        await asyncio.gather(*(post.began() for post in team))
+    for post in team:
+        post.tell_all_serving()
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A process, as its parent sees it."""
+
+    process: SpawnProcess
+    pipe: Pipe
+    started: float = field(default_factory=time.monotonic)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class _Post:
+    """One worker's place, and the process that stands there now."""
+
+    def __init__(self, settings: Settings, number: int, http: socket.socket) -> None:
+        self._settings = settings
+        self._number = number
+        self._http = http
+        self._worker: _Worker | None = None
+        self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._are_all_serving = False
+
+    async def began(self) -> None:
+        """Returns once the worker takes calls.
+
+        Raises:
+            StoreUnavailable: It cannot start.
+        """
+        await self._first
+
+    async def keep(self) -> None:
+        """Has a process stand here until it is cancelled."""
+        wait = _FIRST_WAIT_SECONDS
+        while True:
+            worker = self._worker = self._spawn()
+            await worker.ended.wait()
+            if not self._first.done():
+                self._first.set_exception(_cannot_start(self._number, worker.process.exitcode))
+                return
+            lived = time.monotonic() - worker.started
+            wait = _FIRST_WAIT_SECONDS if lived > _LONG_LIFE_SECONDS else min(2 * wait, _LONGEST_WAIT_SECONDS)
+            _log.error("worker_died", worker=self._number, exit_code=worker.process.exitcode, restart_after=wait)
+            await asyncio.sleep(wait)
+
+    def tell_all_serving(self) -> None:
+        """Lets the worker be ready, and those after it."""
+        self._are_all_serving = True
+        if self._worker is not None:
+            self._send_all_serving(self._worker)
+
+    async def stop(self) -> None:
+        """Asks the worker to stop and waits; kills it if it takes too long."""
+        if not self._first.done():
+            self._first.cancel()
+        worker = self._worker
+        if worker is None:
+            return
+        if worker.process.is_alive():
+            worker.process.terminate()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await worker.ended.wait()
+        except TimeoutError:
+            _log.error("worker_killed", worker=self._number, reason="it did not stop in time")
+            worker.process.kill()
+            await worker.ended.wait()
+
+    def _spawn(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        http_port: int = self._http.getsockname()[1]
+        order = _Order(
+            self._settings, self._number, self._http if self._number == 0 else None, http_port, self._are_all_serving
+        )
+        process = context.Process(target=_work, args=(order, theirs), name=f"entraid-worker-{self._number}")
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(process.sentinel, self._note_end, worker)
+        loop.add_reader(ours.fileno(), self._hear, worker)
+        return worker
+
+    def _hear(self, worker: _Worker) -> None:
+        try:
+            said = worker.pipe.recv_bytes()
+        except (EOFError, OSError):
+            asyncio.get_running_loop().remove_reader(worker.pipe.fileno())
+            return
+        if said == _SERVING:
+            if not self._first.done():
+                self._first.set_result(None)
+            elif self._are_all_serving:
+                self._send_all_serving(worker)
+        elif not self._first.done():
+            self._first.set_exception(StoreUnavailable(said.removeprefix(_FAILED).decode()))
+
+    def _send_all_serving(self, worker: _Worker) -> None:
+        with suppress(OSError):  # it has just died, which its sentinel tells
+            worker.pipe.send_bytes(_SERVING)
+
+    def _note_end(self, worker: _Worker) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(worker.process.sentinel)
+        loop.remove_reader(worker.pipe.fileno())
+        worker.process.join()
+        worker.pipe.close()
+        worker.ended.set()

@@ -1,0 +1,245 @@
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import grpc
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
+from cryptography.x509 import load_pem_x509_certificate
+
+from consent.conftest import ADMIN, CANARY, Site, consent_settings
+from e2e.harness import pointed_at
+from entraid.v1 import connection_service_pb2 as pb
+from entraid.v1 import sync_service_pb2, sync_service_pb2_grpc
+from entraid.v1.sync_service_pb2 import SyncRun
+from entraid_emulator import (
+    ClientId,
+    ClientSecret,
+    Emulator,
+    FederatedCredential,
+    KeyPair,
+    Refusal,
+    Secret,
+    contoso,
+    default_app,
+    in_background,
+    multi_tenant_app,
+)
+
+Start = Callable[[Emulator, dict[str, str]], Site]
+PASSWORD = "canary~pfx-Password.83"
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator with a managed identity, whose apps a test may change."""
+    ca_file = tmp_path_factory.mktemp("cloud") / "ca.pem"
+    own = multi_tenant_app("http://localhost/connect/callback")
+    own.secrets = [ClientSecret(Secret(CANARY))]
+    with in_background(
+        Emulator([contoso()], apps=[own, default_app()], ca_file=ca_file, managed_identity_port=0)
+    ) as running:
+        running.apps[1].grant(running.tenants[0].tenant_id)
+        yield running
+
+
+def order(site: Site, client_id: str, **credential: object) -> pb.ConnectRequest:
+    """A call to connect Contoso as `main`."""
+    app = pb.AppCredentials(client_id=client_id, **credential)  # type: ignore[arg-type] # one field of the oneof
+    return pb.ConnectRequest(connection_id="main", tenant=site.home.tenant_id, app_credentials=app)
+
+
+def check_connects_and_syncs(site: Site, request: pb.ConnectRequest) -> pb.Connection:
+    """All the way to people."""
+    connection = site.connections.Connect(request).connection
+    assert connection.state == pb.Connection.STATE_ACTIVE
+    assert sync_to_end(site).state == SyncRun.STATE_SUCCEEDED
+    return connection
+
+
+def sync_to_end(site: Site) -> SyncRun:
+    """A sync of `main`."""
+    stub = sync_service_pb2_grpc.SyncServiceStub(site.channel)
+    try:
+        stub.Sync(sync_service_pb2.SyncRequest(connection="connections/main"))
+    except grpc.RpcError as error:
+        assert error.code() is grpc.StatusCode.ABORTED  # noqa: PT017 - the schedule may have been first
+    return site.await_sync("main")
+
+
+def refused(site: Site, request: pb.ConnectRequest) -> str:
+    """The words of the refusal that has to come."""
+    with pytest.raises(grpc.RpcError) as caught:
+        site.connections.Connect(request)
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    return caught.value.details() or ""
+
+
+def pem(pair: KeyPair) -> str:
+    """Certificate and key as one text."""
+    return pair.private_key_pem.reveal() + pair.certificate_pem
+
+
+def test_a_certificate_connects_and_its_end_is_known(cloud: Emulator, start: Start) -> None:
+    """Proved by an assertion; the end is told; one that is not registered, or has ended, has its own message."""
+    site = start(cloud, pointed_at(cloud))
+    app = cloud.apps[1]
+    good, unknown = KeyPair.new(until=datetime.now(UTC) + timedelta(days=10)), KeyPair.new()
+    ended = KeyPair.new(until=datetime.now(UTC) - timedelta(days=1))
+    app.certificates.append(good.certificate)
+    connection = check_connects_and_syncs(site, order(site, app.client_id, certificate_pem=pem(good)))
+    assert connection.credential_expire_time.ToDatetime(UTC) == good.certificate.is_valid_until
+    assert "AADSTS700027" in refused(site, order(site, app.client_id, certificate_pem=pem(unknown)))
+    assert "the certificate ended" in refused(site, order(site, app.client_id, certificate_pem=pem(ended)))
+    assert "PRIVATE KEY" not in site.service.log()
+    assert site.get("main").etag == connection.etag
+
+
+def test_a_certificate_that_ends_soon_is_warned_of(cloud: Emulator, start: Start) -> None:
+    """In the log once, and as a metric."""
+    site = start(cloud, pointed_at(cloud))
+    app, pair = cloud.apps[1], KeyPair.new(until=datetime.now(UTC) + timedelta(days=6))
+    app.certificates.append(pair.certificate)
+    site.connections.Connect(order(site, app.client_id, certificate_pem=pem(pair)))
+    site.service.stop()
+    again = start(cloud, pointed_at(cloud))
+    metrics = again.visitor().open(f"{again.base}/metrics").response.text
+    assert 'entraid_credential_expire_time_seconds{connection="main"}' in metrics
+    lines = [line for line in again.service.log().splitlines() if "certificate_ends_soon" in line]
+    assert len(lines) == 1
+    assert '"days": 7' in lines[0]
+
+
+def test_a_workloads_token_file_connects(cloud: Emulator, start: Start, tmp_path: Path) -> None:
+    """Read anew each time; a token of another subject, an old one, no file: each its own message."""
+    file, app = tmp_path / "token", cloud.apps[1]
+    issuer = f"{cloud.url}/workload"
+    app.federated_credentials.append(FederatedCredential(issuer=issuer, subject="pod/entraid"))
+    site = start(cloud, {**pointed_at(cloud), "ENTRAID_FEDERATED_TOKEN_FILE": str(file)})
+    request = order(site, app.client_id, workload_identity=pb.WorkloadIdentity())
+    assert "cannot be read" in refused(site, request)
+    file.write_text(cloud.workload_token("pod/other"), encoding="utf-8")
+    assert "no federated identity credential of the app matches" in refused(site, request)
+    file.write_text(cloud.workload_token("pod/entraid", lifetime=-timedelta(hours=1)), encoding="utf-8")
+    assert "AADSTS" in refused(site, request)
+    file.write_text(cloud.workload_token("pod/entraid"), encoding="utf-8")
+    check_connects_and_syncs(site, request)
+    assert "eyJ" not in site.service.log()
+
+
+@pytest.mark.parametrize("form", ["App Service", "metadata"])
+def test_the_hosts_managed_identity_connects(cloud: Emulator, start: Start, form: str) -> None:
+    """As itself, without any secret of ours; an identity that the host does not have is named."""
+    identity = cloud.managed_identity
+    host = identity.app_service_environment() if form == "App Service" else identity.metadata_environment()
+    settings = {**pointed_at(cloud), **host}
+    site = start(cloud, {**settings, "ENTRAID_MANAGED_IDENTITY": "system"})
+    request = order(site, identity.app.client_id, workload_identity=pb.WorkloadIdentity())
+    check_connects_and_syncs(site, request)
+    site.service.stop()
+    stranger = ClientId("5f2d1c3b-0000-4000-8000-00000000cafe")
+    site = start(cloud, {**settings, "ENTRAID_MANAGED_IDENTITY": stranger})
+    assert "no usable managed identity" in refused(site, request)
+
+
+def test_nothing_is_configured_for_a_workload(cloud: Emulator, start: Start) -> None:
+    """Said with the settings to set; and without an app of its own the service offers no consent."""
+    site = start(cloud, pointed_at(cloud))
+    words = refused(site, order(site, cloud.apps[1].client_id, workload_identity=pb.WorkloadIdentity()))
+    assert "ENTRAID_FEDERATED_TOKEN_FILE" in words
+    assert "ENTRAID_CLIENT_ID" in refused(site, pb.ConnectRequest(admin_consent=pb.AdminConsent()))
+
+
+@pytest.mark.parametrize("kind", ["PEM", "PFX", "federated token"])
+def test_the_services_own_app_is_proved_by_each_kind(cloud: Emulator, start: Start, tmp_path: Path, kind: str) -> None:
+    """Consent, sign-in and sync with a certificate file or a workload's token in place of a secret."""
+    own, pair = cloud.apps[0], KeyPair.new()
+    settings = {**pointed_at(cloud), "ENTRAID_CLIENT_ID": own.client_id}
+    file = tmp_path / "own"
+    if kind == "federated token":
+        own.federated_credentials.append(FederatedCredential(issuer=f"{cloud.url}/workload", subject="pod/own"))
+        file.write_text(cloud.workload_token("pod/own"), encoding="utf-8")
+        settings["ENTRAID_FEDERATED_TOKEN_FILE"] = str(file)
+    else:
+        own.certificates.append(pair.certificate)
+        settings["ENTRAID_CLIENT_CERTIFICATE_FILE"] = str(file)
+        if kind == "PFX":
+            settings["ENTRAID_CLIENT_CERTIFICATE_PASSWORD"] = PASSWORD
+        file.write_bytes(pfx(pair) if kind == "PFX" else pem(pair).encode())
+    site = start(cloud, settings)
+    visitor = site.visitor()
+    assert visitor.open(visitor.to_last_answer(site.link("main"), ADMIN)).status == 303
+    assert site.await_sync("main").state == SyncRun.STATE_SUCCEEDED
+    assert site.get("main").HasField("credential_expire_time") == (kind != "federated token")
+    for word in (PASSWORD, "PRIVATE KEY", "eyJ"):
+        assert word not in site.service.log()
+
+
+def pfx(pair: KeyPair) -> bytes:
+    """The pair as PKCS #12 with a password."""
+    key = load_pem_private_key(pair.private_key_pem.reveal().encode(), None)
+    certificate = load_pem_x509_certificate(pair.certificate_pem.encode())
+    encryption = BestAvailableEncryption(PASSWORD.encode())
+    return pkcs12.serialize_key_and_certificates(b"own", key, certificate, None, encryption)  # type: ignore[arg-type] # RSA
+
+
+def test_a_wrong_secret_of_the_services_own_app_is_told_on_the_page(cloud: Emulator, start: Start) -> None:
+    """Code, cause, remedy; not the secret."""
+    site = start(cloud, {**consent_settings(cloud), "ENTRAID_CLIENT_SECRET": CANARY + "-wrong"})
+    visitor = site.visitor()
+    page = visitor.open(visitor.decide(visitor.press_connect(site.link("main")), ADMIN))
+    assert page.status == 400
+    assert "AADSTS7000215" in page.text
+    assert CANARY not in page.response.text + site.service.log()
+
+
+def test_what_breaks_later_is_noticed_at_the_next_token(cloud: Emulator, start: Start) -> None:
+    """A revoked consent and a disabled app degrade the connection; the last snapshot answers; then all is well again."""
+    site = start(cloud, consent_settings(cloud))
+    own, home = cloud.apps[0], cloud.tenants[0].tenant_id
+    visitor = site.visitor()
+    visitor.open(visitor.to_last_answer(site.link("main"), ADMIN))
+    assert site.await_sync("main").state == SyncRun.STATE_SUCCEEDED
+    site.service.stop()
+    own.revoke(home)
+    site = start(cloud, consent_settings(cloud))
+    assert sync_to_end(site).state == SyncRun.STATE_FAILED
+    found = site.get("main")
+    assert found.state == pb.Connection.STATE_DEGRADED
+    assert not found.granted_permissions
+    assert "User.Read.All" in found.last_error.message
+    assert site.users("main")
+    site.service.stop()
+    own.is_disabled = True
+    site = start(cloud, consent_settings(cloud))
+    assert sync_to_end(site).state == SyncRun.STATE_FAILED
+    assert "AADSTS7000112" in site.get("main").last_error.message
+    site.service.stop()
+    own.is_disabled = False
+    own.grant(home)
+    site = start(cloud, consent_settings(cloud))
+    assert sync_to_end(site).state == SyncRun.STATE_SUCCEEDED
+    found = site.get("main")
+    assert found.state == pb.Connection.STATE_ACTIVE
+    assert len(found.granted_permissions) == 2
+    own.remove_from(home)
+
+
+def test_credentials_are_swapped_without_a_gap(cloud: Emulator, start: Start) -> None:
+    """A refused renewal keeps the old credential; an accepted one replaces it; data is served all the time."""
+    site = start(cloud, pointed_at(cloud))
+    app, pair = cloud.apps[1], KeyPair.new()
+    check_connects_and_syncs(site, order(site, app.client_id, client_secret=app.client_secret.reveal()))
+    assert "AADSTS7000215" in refused(site, order(site, app.client_id, client_secret="wrong"))
+    assert site.get("main").state == pb.Connection.STATE_ACTIVE
+    assert sync_to_end(site).state == SyncRun.STATE_SUCCEEDED
+    app.certificates.append(pair.certificate)
+    renewed = check_connects_and_syncs(site, order(site, app.client_id, certificate_pem=pem(pair)))
+    assert renewed.HasField("snapshot")
+    cloud.login.refuse(Refusal(code=7000222, at="token", client_id=app.client_id))
+    checked = order(site, app.client_id, client_secret=app.client_secret.reveal())
+    checked.validate_only = True
+    assert "AADSTS7000222" in refused(site, checked)
+    answer = site.connections.Connect(checked).connection
+    assert answer.granted_permissions
+    assert site.get("main").etag == renewed.etag
