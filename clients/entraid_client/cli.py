@@ -13,7 +13,7 @@ from entraid_client.commands.connect import connect, disconnect
 from entraid_client.commands.directory import groups, users
 from entraid_client.commands.evaluate import evaluate
 from entraid_client.commands.session import SessionOptions, session_options
-from entraid_client.commands.status import status
+from entraid_client.commands.status import connections, status
 from entraid_client.commands.syncs import approve, cancel, sync
 from entraid_client.commands.who_can import validate, who_can
 
@@ -22,7 +22,20 @@ if TYPE_CHECKING:
 
 
 @click.group(
-    commands=(connect, sync, status, users, groups, evaluate, who_can, validate, disconnect, approve, cancel),
+    commands=(
+        connect,
+        connections,
+        sync,
+        status,
+        users,
+        groups,
+        evaluate,
+        who_can,
+        validate,
+        disconnect,
+        approve,
+        cancel,
+    ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @session_options(from_environment=True)

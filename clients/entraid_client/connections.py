@@ -31,7 +31,7 @@ CONNECT_DEADLINE: Final = timedelta(seconds=90)
 class ConnectionCalls(OverWire):
     """Connects tenants, reads and changes their settings."""
 
-    async def connect(
+    async def connect(  # noqa: PLR0913 - one argument per field of the call
         self,
         authorization: Authorization,
         *,
@@ -39,6 +39,7 @@ class ConnectionCalls(OverWire):
         connection_id: str = "",
         display_name: str = "",
         groups_to_sync: Iterable[str] = (),
+        validate_only: bool = False,
         deadline: timedelta = CONNECT_DEADLINE,
     ) -> pb.ConnectResponse:
         """Connects a tenant, or authorizes an existing connection anew.
@@ -50,6 +51,7 @@ class ConnectionCalls(OverWire):
                 again when the service was unavailable, as a second one could otherwise connect twice.
             display_name: What people call the connection.
             groups_to_sync: Groups to copy, by object ID or display name; none copies everything.
+            validate_only: Prove everything and keep nothing.
             deadline: For the call with all its repetitions.
 
         Raises:
@@ -59,7 +61,11 @@ class ConnectionCalls(OverWire):
         """
         request = _with_method(
             pb.ConnectRequest(
-                connection_id=connection_id, display_name=display_name, tenant=tenant, groups_to_sync=groups_to_sync
+                connection_id=connection_id,
+                display_name=display_name,
+                tenant=tenant,
+                groups_to_sync=groups_to_sync,
+                validate_only=validate_only,
             ),
             authorization,
         )
@@ -68,7 +74,7 @@ class ConnectionCalls(OverWire):
             request,
             rpc=_RPCS["Connect"],
             deadline=deadline,
-            repeatable=bool(connection_id),
+            repeatable=bool(connection_id) or validate_only,
         )
 
     async def complete_consent(self, callback_uri: str, *, deadline: timedelta = CONNECT_DEADLINE) -> pb.Connection:

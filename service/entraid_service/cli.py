@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from entraid_service import app
+from entraid_service import app, workers
 from entraid_service.config import Settings, SettingsError, describe, load, unknown_variables
 from entraid_service.errors import EntraidError
 from entraid_service.oauth.keys import KeyUnusable
@@ -45,6 +45,7 @@ for _entry in entry_points(group="entraid.commands"):
 @click.option("--grpc-address", metavar="HOST:PORT", help="See `entraid check`; port 0 takes a free one.")
 @click.option("--http-address", metavar="HOST:PORT", help="The same for health and metrics.")
 @click.option("--database-url", metavar="URL", help="For example sqlite:///entraid.db.")
+@click.option("--workers", metavar="NUMBER", help="Processes that take gRPC calls on the one port.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
 @click.option("--log-format", type=click.Choice(["json", "console"]))
 @click.option(
@@ -137,7 +138,8 @@ async def _serve(settings: Settings, ready_file: Path | None) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    async with app.running(settings) as endpoints:
+    service = app.running(settings) if settings.workers == 1 else workers.supervised(settings)
+    async with service as endpoints:
         with _announced(endpoints, ready_file):
             await stop.wait()
 

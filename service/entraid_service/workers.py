@@ -12,12 +12,11 @@ Workers share the database and nothing else: a commit of one is seen by the othe
 
 import asyncio
 import multiprocessing
-import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.context import SpawnProcess
 from typing import Final
@@ -26,13 +25,12 @@ import structlog
 
 from entraid_service import app
 from entraid_service.config import Settings
-from entraid_service.errors import EntraidError, StoreUnavailable
-from entraid_service.oauth.keys import KeyUnusable
+from entraid_service.errors import StoreUnavailable
 from entraid_service.observe.logs import set_up_logs
 from entraid_service.parts import encryption_keys
-from entraid_service.place import Place
 from entraid_service.store.migrate import migrate
 from entraid_service.web.listener import listening_socket
+from entraid_service.worker import FAILED, SERVING, Order, work
 
 _log = structlog.get_logger(__name__)
 
@@ -43,8 +41,6 @@ _FIRST_WAIT_SECONDS: Final = 0.1
 _LONGEST_WAIT_SECONDS: Final = 10.0
 _LONG_LIFE_SECONDS: Final = 30.0
 """A worker that lived so long did not die of what it found at its start."""
-_SERVING: Final = b"serving"
-_FAILED: Final = b"failed: "
 
 
 @asynccontextmanager
@@ -63,7 +59,7 @@ async def supervised(settings: Settings) -> AsyncIterator[app.Endpoints]:
     ):
         encryption_keys(settings)
         await migrate(settings.database_path())
-        settings = _at(settings, grpc_address)
+        settings = replace(settings, grpc_address=grpc_address)
         team = [_Post(settings, number, http) for number in range(settings.workers)]
         async with asyncio.TaskGroup() as tasks:
             try:
@@ -75,7 +71,9 @@ async def supervised(settings: Settings) -> AsyncIterator[app.Endpoints]:
             finally:
                 for keeper in keepers:
                     keeper.cancel()
-                await asyncio.gather(*(post.stop() for post in team))
+                are_stopped = await asyncio.gather(*(post.stop() for post in team))
+        if not all(are_stopped):
+            raise StoreUnavailable("a worker did not stop in time and was killed; calls may have been cut off")
 
 
 @contextmanager
@@ -107,12 +105,6 @@ def _reserved(address: str) -> Iterator[str]:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         reserved.bind((place[0], taken, *place[2:]))
         yield f"{host}:{taken}"
-
-
-def _at(settings: Settings, grpc_address: str) -> Settings:
-    from dataclasses import replace
-
-    return replace(settings, grpc_address=grpc_address)
 
 
 async def _all_serving(team: list["_Post"]) -> None:
@@ -162,29 +154,30 @@ class _Post:
         while True:
             worker = self._worker = self._spawn()
             await worker.ended.wait()
+            code = worker.process.exitcode
             if not self._first.done():
-                self._first.set_exception(_cannot_start(self._number, worker.process.exitcode))
+                self._first.set_exception(StoreUnavailable(f"a worker ended with exit code {code}: see its log"))
+            if not self._are_all_serving:
                 return
             lived = time.monotonic() - worker.started
             wait = _FIRST_WAIT_SECONDS if lived > _LONG_LIFE_SECONDS else min(2 * wait, _LONGEST_WAIT_SECONDS)
-            _log.error("worker_died", worker=self._number, exit_code=worker.process.exitcode, restart_after=wait)
+            _log.error("worker_died", worker=self._number, exit_code=code, restart_after=wait)
             await asyncio.sleep(wait)
 
     def tell_all_serving(self) -> None:
-        """Lets the worker be ready, and those after it."""
+        """Lets the worker be ready, and those that come after it."""
         self._are_all_serving = True
         if self._worker is not None:
-            self._send_all_serving(self._worker)
+            with suppress(OSError):  # it has just died, and who follows is told from the start
+                self._worker.pipe.send_bytes(SERVING)
 
-    async def stop(self) -> None:
-        """Asks the worker to stop and waits; kills it if it takes too long."""
-        if not self._first.done():
-            self._first.cancel()
+    async def stop(self) -> bool:
+        """Asks the worker to stop and waits; kills it if it takes too long. Tells whether it stopped by itself."""
+        self._first.cancel()
         worker = self._worker
-        if worker is None:
-            return
-        if worker.process.is_alive():
-            worker.process.terminate()
+        if worker is None or worker.ended.is_set():
+            return True
+        worker.process.terminate()
         try:
             async with asyncio.timeout(_STOP_SECONDS):
                 await worker.ended.wait()
@@ -192,17 +185,22 @@ class _Post:
             _log.error("worker_killed", worker=self._number, reason="it did not stop in time")
             worker.process.kill()
             await worker.ended.wait()
+            return False
+        return True
 
     def _spawn(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        http_port: int = self._http.getsockname()[1]
-        order = _Order(
-            self._settings, self._number, self._http if self._number == 0 else None, http_port, self._are_all_serving
+        order = Order(
+            settings=self._settings,
+            number=self._number,
+            http=self._http if self._number == 0 else None,
+            http_port=self._http.getsockname()[1],
+            are_all_serving=self._are_all_serving,
         )
-        process = context.Process(target=_work, args=(order, theirs), name=f"entraid-worker-{self._number}")
+        process = context.Process(target=work, args=(order, theirs), name=f"entraid-worker-{self._number}")
         process.start()
-        theirs.close()
+        theirs.close()  # or its end would not be seen when the worker is gone
         worker = _Worker(process, ours)
         loop = asyncio.get_running_loop()
         loop.add_reader(process.sentinel, self._note_end, worker)
@@ -215,21 +213,18 @@ class _Post:
         except (EOFError, OSError):
             asyncio.get_running_loop().remove_reader(worker.pipe.fileno())
             return
-        if said == _SERVING:
-            if not self._first.done():
-                self._first.set_result(None)
-            elif self._are_all_serving:
-                self._send_all_serving(worker)
-        elif not self._first.done():
-            self._first.set_exception(StoreUnavailable(said.removeprefix(_FAILED).decode()))
-
-    def _send_all_serving(self, worker: _Worker) -> None:
-        with suppress(OSError):  # it has just died, which its sentinel tells
-            worker.pipe.send_bytes(_SERVING)
+        if self._first.done():
+            return
+        if said == SERVING:
+            self._first.set_result(None)
+        else:
+            self._first.set_exception(StoreUnavailable(said.removeprefix(FAILED).decode()))
 
     def _note_end(self, worker: _Worker) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(worker.process.sentinel)
+        if not self._first.done() and worker.pipe.poll():
+            self._hear(worker)  # its last words: the two came at once
         loop.remove_reader(worker.pipe.fileno())
         worker.process.join()
         worker.pipe.close()

@@ -1,18 +1,21 @@
 """A service with an app of its own, two tenants of an emulator, and administrators who can be sent to and fro."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 
 from consent.visitor import Visitor
 from e2e.harness import Service, pointed_at, serving
 from entraid.v1 import connection_service_pb2 as pb
-from entraid.v1 import directory_service_pb2, directory_service_pb2_grpc, sync_service_pb2, sync_service_pb2_grpc
-from entraid.v1.connection_service_pb2_grpc import ConnectionServiceStub
+from entraid.v1 import directory_service_pb2, sync_service_pb2
+from entraid.v1.sync_service_pb2 import SyncRun
 from entraid_emulator import (
     ClientSecret,
     Emulator,
@@ -29,6 +32,8 @@ CANARY = "canary~Own.7Qd-secret_of.the~service-app"
 CALLER_PAGE = "https://caller.example/consented"
 ADMIN = "ada.celik@contoso.example"
 SECONDS = 30.0
+
+M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +59,34 @@ class Site:
         """A tenant that is none of Contoso's business."""
         return self.emulator.tenants[1]
 
-    @property
-    def connections(self) -> ConnectionServiceStub:
-        """ConnectionService."""
-        return ConnectionServiceStub(self.channel)
+    def call(self, method: str, request: Message, answer: type[M]) -> M:
+        """`Service/Method`; the generated stubs are asyncio's, and these tests block."""
+        calls: grpc.UnaryUnaryMultiCallable[Message, M] = self.channel.unary_unary(
+            f"/entraid.v1.{method}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=answer.FromString,
+        )
+        return calls(request, timeout=SECONDS)
+
+    def connect(self, request: pb.ConnectRequest) -> pb.ConnectResponse:
+        """Connect."""
+        return self.call("ConnectionService/Connect", request, pb.ConnectResponse)
+
+    def disconnect(self, name: str) -> None:
+        """Disconnect."""
+        request = pb.DisconnectRequest(name=f"connections/{name}")
+        self.call("ConnectionService/Disconnect", request, pb.DisconnectResponse)
 
     def ask(self, name: str, *, tenant: str = "", redirect_uri: str = "", groups: str = "") -> pb.ConnectResponse:
         """Asks for a consent."""
-        return self.connections.Connect(
+        return self.connect(
             pb.ConnectRequest(
                 connection_id=name,
                 display_name=f"The {name}",
                 tenant=tenant,
                 groups_to_sync=[groups] if groups else [],
                 admin_consent=pb.AdminConsent(redirect_uri=redirect_uri),
-            ),
-            timeout=SECONDS,
+            )
         )
 
     def link(self, name: str, *, tenant: str = "", redirect_uri: str = "") -> str:
@@ -79,27 +96,38 @@ class Site:
     def get(self, name: str) -> pb.Connection:
         """Reads a connection."""
         request = pb.GetConnectionRequest(name=f"connections/{name}")
-        return self.connections.GetConnection(request, timeout=SECONDS).connection
+        return self.call("ConnectionService/GetConnection", request, pb.GetConnectionResponse).connection
 
     def complete(self, callback_uri: str) -> pb.Connection:
         """Hands a redirect over."""
         request = pb.CompleteConsentRequest(callback_uri=callback_uri)
-        return self.connections.CompleteConsent(request, timeout=SECONDS).connection
+        return self.call("ConnectionService/CompleteConsent", request, pb.CompleteConsentResponse).connection
 
-    def await_sync(self, name: str) -> sync_service_pb2.SyncRun:
+    def await_sync(self, name: str) -> SyncRun:
         """Follows the latest run to its end."""
-        stub = sync_service_pb2_grpc.SyncServiceStub(self.channel)
-        listed = stub.ListSyncRuns(sync_service_pb2.ListSyncRunsRequest(parent=f"connections/{name}"), timeout=SECONDS)
-        watched = stub.WatchSyncRun(
-            sync_service_pb2.WatchSyncRunRequest(name=listed.sync_runs[0].name), timeout=SECONDS
-        )
-        return [step.sync_run for step in watched][-1]
+        request = sync_service_pb2.ListSyncRunsRequest(parent=f"connections/{name}")
+        run = self.call("SyncService/ListSyncRuns", request, sync_service_pb2.ListSyncRunsResponse).sync_runs[0]
+        deadline = time.monotonic() + SECONDS
+        while run.state in {SyncRun.STATE_PENDING, SyncRun.STATE_RUNNING}:
+            assert time.monotonic() < deadline, "the sync did not end"
+            time.sleep(0.05)
+            asked = sync_service_pb2.GetSyncRunRequest(name=run.name)
+            run = self.call("SyncService/GetSyncRun", asked, sync_service_pb2.GetSyncRunResponse).sync_run
+        return run
+
+    def sync(self, name: str) -> SyncRun:
+        """A sync to its end, whether this or the schedule started it."""
+        request = sync_service_pb2.SyncRequest(connection=f"connections/{name}")
+        try:
+            self.call("SyncService/Sync", request, sync_service_pb2.SyncResponse)
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.ABORTED  # noqa: PT017 - any other is a failure
+        return self.await_sync(name)
 
     def users(self, name: str) -> int:
         """How many users are served, on the first page."""
-        stub = directory_service_pb2_grpc.DirectoryServiceStub(self.channel)
         request = directory_service_pb2.ListUsersRequest(parent=f"connections/{name}", page_size=500)
-        return len(stub.ListUsers(request, timeout=SECONDS).users)
+        return len(self.call("DirectoryService/ListUsers", request, directory_service_pb2.ListUsersResponse).users)
 
     def visitor(self) -> Visitor:
         """A fresh browser."""

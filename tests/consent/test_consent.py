@@ -165,7 +165,7 @@ def test_every_page_is_kept_by_nobody_and_runs_nothing_of_others(site: Site) -> 
 
 
 def test_an_active_connection_stays_in_order_until_its_renewal_is_complete(site: Site) -> None:
-    """A renewal that fails, or is never finished, takes nothing away; another tenant cannot take the connection over."""
+    """A renewal that fails, or is never finished, takes nothing away; no other tenant takes the connection over."""
     visitor = site.visitor()
     visitor.open(visitor.to_last_answer(site.link("renewed"), ADMIN))
     site.await_sync("renewed")
@@ -184,7 +184,7 @@ def test_an_active_connection_stays_in_order_until_its_renewal_is_complete(site:
 def test_a_mere_check_asks_and_keeps_nothing(site: Site) -> None:
     """`validate_only` answers what would come of it."""
     request = pb.ConnectRequest(connection_id="mere", admin_consent=pb.AdminConsent(), validate_only=True)
-    answer = site.connections.Connect(request)
+    answer = site.connect(request)
     assert answer.connection.state == pb.Connection.STATE_PENDING_CONSENT
     assert not answer.HasField("pending_consent")
     with pytest.raises(grpc.RpcError) as caught:

@@ -98,3 +98,20 @@ def rounds_pages(wire: Wire, link: str) -> Iterator[Document]:
         assert ("@odata.nextLink" in page) != ("@odata.deltaLink" in page)
         yield page
         following = page.get("@odata.nextLink")
+
+
+def directory(wire: Wire) -> Directory:
+    """What the emulator serves, to be changed."""
+    return wire.emulator.tenants[0].directory
+
+
+def records(wire: Wire, link: str) -> tuple[list[Document], str]:
+    """All records of a round, and the link to the next."""
+    pages = list(rounds_pages(wire, link))
+    return [record for page in pages for record in page["value"]], pages[-1]["@odata.deltaLink"]
+
+
+def by_id(found: list[Document]) -> dict[str, Document]:
+    """Records that name each object once."""
+    assert len({record["id"] for record in found}) == len(found)
+    return {record["id"]: record for record in found}

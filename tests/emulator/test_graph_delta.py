@@ -1,14 +1,12 @@
 """Delta rounds: whole at first, then changes only; nothing lost, nothing of another tenant, in Graph's own shapes."""
 
-import random
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
-from emulator.replica import Replica, rounds_pages
-from emulator.wire import Document, Wire
-from entraid_emulator import Behaviour, Directory, Emulator, ObjectId, contoso, generated
+from emulator.replica import by_id, directory, records
+from emulator.wire import Wire
+from entraid_emulator import Behaviour, Emulator, ObjectId, contoso, generated
 
 ADA = ObjectId("aaaaaaaa-0000-4000-8000-000000000001")
 BRUNO = ObjectId("aaaaaaaa-0000-4000-8000-000000000002")
@@ -19,23 +17,6 @@ HIDDEN = ObjectId("bbbbbbbb-0000-4000-8000-000000000020")
 DATABASE_USER = ObjectId("aaaaaaaa-0000-4000-8000-000000000010")
 
 Start = Callable[[Emulator], Wire]
-
-
-def directory(wire: Wire) -> Directory:
-    """What the emulator serves, to be changed."""
-    return wire.emulator.tenants[0].directory
-
-
-def records(wire: Wire, link: str) -> tuple[list[Document], str]:
-    """All records of a round, and the link to the next."""
-    pages = list(rounds_pages(wire, link))
-    return [record for page in pages for record in page["value"]], pages[-1]["@odata.deltaLink"]
-
-
-def by_id(found: list[Document]) -> dict[str, Document]:
-    """Records that name each object once."""
-    assert len({record["id"] for record in found}) == len(found)
-    return {record["id"]: record for record in found}
 
 
 @pytest.mark.parametrize("spelling", ["delta", "delta()", "microsoft.graph.delta", "microsoft.graph.delta()"])
@@ -188,174 +169,3 @@ def test_large_groups_are_repeated_over_pages(start: Start) -> None:
     assert pages > 20
     assert {named: set(members) for named, members in told.items()} == truth.members
     assert all(len(members) == len(set(members)) for members in told.values())
-
-
-def test_filters_name_ids_and_fifty_at_most(own_wire: Wire) -> None:
-    """The filter is in the token: a later round is about the same objects only."""
-    found, link = records(own_wire, f"/groups/delta?$select=displayName&$filter=id eq '{DATABASE}' or id eq '{EMPTY}'")
-    assert by_id(found).keys() == {DATABASE, EMPTY}
-    directory(own_wire).update_group(EMPTY, {"displayName": "E"})
-    directory(own_wire).update_group(GALATA, {"displayName": "G"})
-    assert [group["id"] for group in records(own_wire, link)[0]] == [EMPTY]
-    fifty = " or ".join(f"id eq 'bbbbbbbb-0000-4000-8000-{number:012}'" for number in range(50))
-    assert len(records(own_wire, f"/groups/delta?$filter={fifty}")[0]) == 22
-    assert own_wire.error(f"/groups/delta?$filter={fifty} or id eq 'x'")[:2] == (400, "Request_UnsupportedQuery")
-    assert own_wire.error("/groups/delta?$filter=displayName eq 'x'")[:2] == (400, "Request_UnsupportedQuery")
-
-
-@pytest.mark.parametrize(
-    ("query", "status"),
-    [
-        ("$orderby=displayName", 400),
-        ("$expand=manager", 400),
-        ("$search=x", 400),
-        ("$select=nothing", 400),
-        ("$select=memberOf", 400),
-        ("$select=aboutMe", 501),
-        ("$select=employeeLeaveDateTime", 403),
-        ("$deltatoken=garbage", 400),
-        ("$skiptoken=garbage", 400),
-        ("$top=1", 200),
-    ],
-)
-def test_options_that_delta_does_not_take(contoso_wire: Wire, query: str, status: int) -> None:
-    """Refused, or ignored as `$top` is."""
-    answer = contoso_wire.get(f"/users/delta?{query}")
-    assert answer.status_code == status
-    assert status != 200 or len(answer.json()["value"]) == 40
-
-
-def test_options_beside_a_token_are_refused(contoso_wire: Wire) -> None:
-    """They are in the token already."""
-    link = contoso_wire.body("/users/delta?$select=displayName")["@odata.deltaLink"]
-    assert contoso_wire.error(f"{link}&$select=displayName")[0] == 400
-    assert contoso_wire.error(link.replace("/users/", "/groups/"))[0] == 400
-    assert contoso_wire.error(link[:-2] + "AA")[0] == 400
-
-
-def test_a_token_of_one_tenant_says_nothing_to_another(start: Start) -> None:
-    """Equal ids or not, it is not even read."""
-    tenants = [contoso(), generated(users=5, groups=1)]
-    wire = start(Emulator(tenants))
-    link = wire.body("/users/delta")["@odata.deltaLink"]
-    assert wire.get(link, token=wire.token(tenants[1].tenant_id)).status_code == 400
-
-
-@pytest.mark.parametrize(
-    ("shape", "status", "code"),
-    [
-        ("gone", 410, "resyncRequired"),
-        ("sync_state_not_found", 400, "syncStateNotFound"),
-        ("unsupported_query", 400, "Request_UnsupportedQuery"),
-    ],
-)
-def test_tokens_age(start: Start, shape: str, status: int, code: str) -> None:
-    """After seven days and no sooner, in the shape chosen; a 410 says where to begin again."""
-    wire = start(Emulator([contoso()], behaviour=Behaviour(expired_delta=shape)))  # type: ignore[arg-type]
-    link = wire.body("/users/delta?$select=id")["@odata.deltaLink"]
-    wire.emulator.clock.advance(timedelta(days=6, hours=23))
-    directory(wire).update_user(ADA, {"displayName": "x"})
-    assert wire.get(link).status_code == 200
-    wire.emulator.clock.advance(timedelta(hours=2))
-    answer = wire.get(link)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    if status == 410:
-        assert answer.headers["Location"] == f"{wire.emulator.graph_url}/users/delta?$deltatoken="
-        assert len(wire.body(answer.headers["Location"])["value"]) == 40
-
-
-def test_the_log_forgets_what_no_token_needs(own_wire: Wire) -> None:
-    """Nothing is kept before the first round, and old entries go with the age of tokens."""
-    log = directory(own_wire).changes
-    directory(own_wire).update_user(ADA, {"displayName": "a"})
-    assert log.floor == log.version
-    _, link = records(own_wire, "/users/delta?$select=displayName")
-    directory(own_wire).update_user(ADA, {"displayName": "b"})
-    own_wire.emulator.clock.advance(timedelta(days=4))
-    found, link = records(own_wire, link)
-    assert [user["displayName"] for user in found] == ["b"]
-    own_wire.emulator.clock.advance(timedelta(days=5))
-    directory(own_wire).update_user(ADA, {"displayName": "c"})
-    found, link = records(own_wire, link)
-    assert [user["displayName"] for user in found] == ["c"]
-    assert log.floor < log.version
-    own_wire.emulator.clock.advance(timedelta(days=30))
-    records(own_wire, "/users/delta?$select=displayName")
-    assert log.floor == log.version
-
-
-def test_permissions_are_those_of_delta(own_wire: Wire) -> None:
-    """User.ReadBasic.All lists users and does not track them."""
-    tenant = own_wire.emulator.tenants[0].tenant_id
-    own_wire.emulator.app.grants[tenant] = frozenset({"User.ReadBasic.All"})
-    assert own_wire.get("/users?$select=id").status_code == 200
-    assert own_wire.error("/users/delta")[:2] == (403, "Authorization_RequestDenied")
-    assert own_wire.error("/groups/delta")[:2] == (403, "Authorization_RequestDenied")
-
-
-HOSTILE = Behaviour(
-    delta_page_size=3,
-    delta_page_members=4,
-    empty_pages=True,
-    delta_replays=5,
-    delta_disorder=True,
-    delta_initial_removed=True,
-)
-
-
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(
-    "behaviour", [Behaviour(delta_page_size=5, delta_page_members=9), HOSTILE], ids=["calm", "hostile"]
-)
-def test_rounds_under_random_changes_end_in_the_truth(start: Start, seed: int, behaviour: Behaviour) -> None:
-    """Also when things change between the pages of a round: after one more round the copy is the directory."""
-    wire = start(Emulator([contoso()], behaviour=behaviour))
-    wire.emulator.app.grants[wire.emulator.tenants[0].tenant_id] |= {"Member.Read.Hidden"}
-    dice, own = random.Random(seed), directory(wire)  # noqa: S311 - a script, no secret
-    replica = Replica(wire)
-    replica.round(lambda: change(own, dice))
-    for _ in range(4):
-        for _ in range(dice.randrange(12)):
-            change(own, dice)
-        replica.round((lambda: change(own, dice)) if dice.random() < 0.5 else None)
-        replica.round()
-        assert replica.differences(own) == []
-
-
-def change(own: Directory, dice: random.Random) -> None:
-    """One change of any kind."""
-    users = [ObjectId(str(user["id"])) for _, user in own.users.scan()]
-    groups = [ObjectId(str(group["id"])) for _, group in own.groups.scan()]
-    gone = [(one, entry.odata_type.endswith("user")) for one, entry in own.deleted.items()]
-    user, group = dice.choice(users), dice.choice(groups)
-    present = [one for one in own.members_of(group) if one is not None]
-    match dice.randrange(11):
-        case 0:
-            own.update_user(user, {"department": dice.choice(["A", "B", None]), "accountEnabled": dice.random() < 0.5})
-        case 1:
-            own.update_group(group, {"displayName": f"G{dice.randrange(100)}", "description": None})
-        case 2 | 3:
-            own.add_member(group, dice.choice(users + groups))
-        case 4 if present:
-            own.remove_member(group, dice.choice(present))
-        case 5 if len(users) > 10:
-            (own.delete_user if dice.random() < 0.7 else own.purge_user)(user)
-        case 6 if len(groups) > 5:
-            own.delete_group(group)
-        case 7 | 8 if gone:
-            named, is_user = dice.choice(gone)
-            if dice.random() < 0.6:
-                (own.restore_user if is_user else own.restore_group)(named)
-            else:
-                (own.purge_user if is_user else own.purge_group)(named)
-        case 9:
-            own.set_manager(user, dice.choice([None, *users]))
-        case _:
-            number = dice.randrange(1 << 40)
-            own.add_user(
-                {
-                    "id": f"12121212-0000-4000-8000-{number:012x}",
-                    "userPrincipalName": f"n{number}@x",
-                    "displayName": "New",
-                }
-            )

@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from entraid_service.evaluate import compile_condition, decide
 from entraid_service.model.conditions import Combination, Condition
 from entraid_service.model.decision import Trace
+from evaluate.effort import examples, seconds
 from evaluate.oracle import allows, is_in, outcome, who
 from evaluate.world import Human, Joined, Rule, Test, World, condition, guid
 from evaluate.worlds import questions
 
 settings.register_profile("oracle", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-ORACLE = settings(settings.get_profile("oracle"), max_examples=1000)
+ORACLE = settings(settings.get_profile("oracle"), max_examples=examples(1000))
 
 
 def nodes(trace: Trace, rule: Rule) -> Iterator[tuple[Trace, Rule]]:
@@ -32,7 +33,7 @@ def paths(tree: Condition) -> Iterator[str]:
             yield from paths(child)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(seconds(180))
 @given(question=questions())
 @ORACLE
 def test_every_decision_and_every_outcome_is_the_oracles(question: tuple[World, Rule, str]) -> None:

@@ -109,30 +109,34 @@ def _values_for(world: World, what: str, name: str) -> list[str]:
 
 
 @st.composite
-def _tests(draw: st.DrawFn, world: World) -> Test:
+def leaves_of(draw: st.DrawFn, world: World, kinds: tuple[str, ...]) -> Test:
+    """A test of one of these kinds, most of whose values have to do with what the world holds."""
     operator = draw(st.sampled_from(OPERATORS))
-    what = draw(st.sampled_from(["group", "group", "attribute", "attribute", "user", "manager"]))
+    what = draw(st.sampled_from(kinds))
     name = draw(st.sampled_from(ATTRIBUTES)) if what == "attribute" else ""
     values = st.lists(st.sampled_from(_values_for(world, what, name)), min_size=1, max_size=3)
     chosen = () if operator == "IS_SET" else tuple(draw(values))
     return Test(what, operator, chosen, name=name, direct_only=draw(st.booleans()))
 
 
+def rules(world: World) -> st.SearchStrategy[Rule]:
+    """Rules that have to do with a world."""
+    return st.recursive(
+        leaves_of(world, ("group", "group", "attribute", "attribute", "user", "manager")),
+        lambda inner: st.builds(
+            Joined,
+            st.sampled_from(["all_of", "any_of", "none_of"]),
+            st.lists(inner, min_size=1, max_size=3).map(tuple),
+        ),
+        max_leaves=5,
+    )
+
+
 @st.composite
 def questions(draw: st.DrawFn) -> tuple[World, Rule, str]:
     """A world, a rule that has to do with it, and a name that is mostly one of its users'."""
     world = draw(worlds())
-    rule = draw(
-        st.recursive(
-            _tests(world),
-            lambda inner: st.builds(
-                Joined,
-                st.sampled_from(["all_of", "any_of", "none_of"]),
-                st.lists(inner, min_size=1, max_size=3).map(tuple),
-            ),
-            max_leaves=5,
-        )
-    )
+    rule = draw(rules(world))
     ids = sorted(world.users)
     asked = draw(st.sampled_from([*ids, *ids, ids[0].upper(), OUTSIDE_USER, draw(st.sampled_from(MAILS))]))
     return world, rule, asked

@@ -82,9 +82,10 @@ class ScriptedCloud:
     ) -> None:
         await self._closing.aclose()
         # A client that stopped reading leaves a TLS connection that waits for it; the loop needs turns to end it.
+        lingering = [transport for transport in self._transports if not transport.is_closing()]
         for transport in self._transports:
             transport.abort()
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02 if lingering else 0)
 
     def on(self, pattern: str, *steps: Step) -> None:
         """Answers requests whose raw path and query hold the pattern with these steps in turn."""

@@ -1,8 +1,9 @@
 import pytest
 
 from entraid_service.errors import CredentialsRejected, EntraUnavailable
-from entraid_service.oauth.aadsts import DIAGNOSES, Ground
+from entraid_service.oauth.aadsts import DIAGNOSES
 from entraid_service.oauth.diagnose import diagnose
+from entraid_service.oauth.diagnosis import Ground
 
 TRACE = "0b1c2d3e-0000-4000-8000-00000000aaaa"
 TAIL = f" Trace ID: {TRACE} Correlation ID: 0b1c2d3e-0000-4000-8000-00000000bbbb Timestamp: 2026-03-01 12:00:00Z"

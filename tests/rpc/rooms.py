@@ -260,6 +260,7 @@ class Server:
         users: list[User] | None = None,
         groups: list[Group] | None = None,
         edges: list[tuple[GroupId, str, MemberKind]] | None = None,
+        scope: Scope | None = None,
     ) -> int:
         """Serves a directory, by default three people in two groups, and returns its revision."""
         run = await self.store.runs.start(
@@ -276,9 +277,10 @@ class Server:
         await staging.put_groups([Group(SALES, "Sales"), Group(EMEA, "EMEA")] if groups is None else groups)
         chosen = [(SALES, ADELE, MemberKind.USER), (EMEA, SALES, MemberKind.GROUP)] if edges is None else edges
         await staging.put_memberships([Membership(*edge) for edge in chosen])
-        scope = Scope(frozenset((*CORE_ATTRIBUTES, "department", "manager")))
         version = await staging.commit(
-            replace(run, state=RunState.SUCCEEDED, end_time=self.clock.now()), sync_time=self.clock.now(), scope=scope
+            replace(run, state=RunState.SUCCEEDED, end_time=self.clock.now()),
+            sync_time=self.clock.now(),
+            scope=scope or Scope(frozenset((*CORE_ATTRIBUTES, "department", "manager"))),
         )
         self.clock.time += timedelta(seconds=1)
         return version.revision

@@ -111,7 +111,7 @@ async def test_a_damaged_file_is_told_from_the_start(tmp_path: Path, content: by
     with pytest.raises(StoreUnavailable, match=r"damaged|no database") as refused:
         async with SqliteStore.open(path):
             pass
-    assert "move the file" in str(refused.value)
+    assert "entraid migrate --rebuild" in str(refused.value)
     assert path.read_bytes() == content
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from entraid_emulator import Emulator, GraphObject, Json, Tenant
+from entraid_emulator import Behaviour, Emulator, GraphObject, Json, Tenant
 from entraid_emulator.truth import Truth
 from entraid_service.config import load
 from entraid_service.connect.access import TenantAccess
@@ -96,13 +96,32 @@ class Lab:
 
 @asynccontextmanager
 async def laboratory(
-    tenant: Tenant, folder: Path, *, groups_to_sync: tuple[str, ...] = (), percent: int = 100, latency: float = 0.0
+    tenant: Tenant,
+    folder: Path,
+    *,
+    groups_to_sync: tuple[str, ...] = (),
+    percent: int = 100,
+    behaviour: Behaviour | None = None,
 ) -> AsyncIterator[Lab]:
     """A connected tenant, not synced yet. The guard lets everything pass unless told otherwise."""
+    async with (
+        Emulator([tenant], ca_file=folder / "ca.pem", behaviour=behaviour) as emulator,
+        service_side(emulator, folder, groups_to_sync=groups_to_sync, percent=percent) as lab,
+    ):
+        yield lab
+
+
+@asynccontextmanager
+async def service_side(
+    emulator: Emulator,
+    folder: Path,
+    *,
+    groups_to_sync: tuple[str, ...] = (),
+    percent: int = 100,
+    attributes: tuple[str, ...] = ATTRIBUTES,
+) -> AsyncIterator[Lab]:
+    """The service's parts on a folder, by themselves; entered again they are what a restart makes of it."""
     async with AsyncExitStack() as stack:
-        emulator = await stack.enter_async_context(
-            Emulator([tenant], ca_file=folder / "ca.pem", latency=timedelta(seconds=latency))
-        )
         store = await stack.enter_async_context(SqliteStore.open(folder / "entraid.db"))
         authority = MsalAuthority(authority_url=emulator.authority_url, ca_bundle=emulator.ca_file)
         stack.callback(authority.close)
@@ -112,8 +131,10 @@ async def laboratory(
         clock = MovingClock()
         connector = Connector(connections=store.connections, authority=authority, graph=graph, box=box, clock=clock)
         secret = ClientSecret(Secret(emulator.app.client_secret.reveal()))
+        tenant = emulator.tenants[0]
         order = ConnectOrder("lab", "", tenant.tenant_id, emulator.app.client_id, secret, groups_to_sync)
-        connection = await connector.connect(order)
+        known = await store.connections.page(after=None, limit=1)
+        connection = known[0] if known else await connector.connect(order)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         ended: list[SyncRun] = []
 
@@ -124,9 +145,10 @@ async def laboratory(
             Stores(store.connections, store.directory, store.lists, store.runs),
             tenants=TenantAccess(connections=store.connections, authority=authority, graph=graph, box=box),
             clock=clock,
-            settings=ReadSettings(ATTRIBUTES, graph_url=emulator.graph_url, guard=Guard(percent)),
+            settings=ReadSettings(attributes, graph_url=emulator.graph_url, guard=Guard(percent)),
             hooks=Hooks(spawn=tasks.create_task, on_commit=nobody_decides, on_end=ended.append),
         )
+        await runner.recover()
         stack.push_async_callback(runner.close)
         yield Lab(emulator, tenant, store, runner, connection, connector, ended)
 

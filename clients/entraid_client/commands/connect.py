@@ -17,6 +17,7 @@ from entraid_client.authorization import (
     Secret,
     ServiceWorkload,
 )
+from entraid_client.commands.consent import await_consent, open_page
 from entraid_client.commands.exit_codes import ExitCode
 from entraid_client.commands.names import CONNECTION
 from entraid_client.commands.secret_input import read_secret, read_text
@@ -83,6 +84,9 @@ class AppOptions:
 @click.option("--workload-identity", is_flag=True, help="Let the service's own workload identity prove the app.")
 @click.option("--admin-consent", is_flag=True, help="Ask an administrator to consent to the service's own app.")
 @click.option("--redirect-uri", default="", help="Where the browser goes after --admin-consent.")
+@click.option("--browser/--no-browser", default=None, help="Open the link of --admin-consent [on a terminal].")
+@click.option("--wait/--no-wait", default=None, help="Wait until --admin-consent is given [on a terminal].")
+@click.option("--check", is_flag=True, help="Prove everything and save nothing.")
 @with_session
 def connect(  # noqa: PLR0913 - one argument per option
     session: Session,
@@ -98,6 +102,9 @@ def connect(  # noqa: PLR0913 - one argument per option
     workload_identity: bool,
     admin_consent: bool,
     redirect_uri: str,
+    browser: bool | None,
+    wait: bool | None,
+    check: bool,
 ) -> None:
     """Connect a tenant, or authorize CONNECTION anew.
 
@@ -117,21 +124,30 @@ def connect(  # noqa: PLR0913 - one argument per option
     ).authorization()
 
     async def work(client: EntraidClient) -> ExitCode:
+        screen = session.screen
         response = await client.connect(
             authorization,
             tenant=tenant,
             connection_id=last_segment(connection or ""),
             display_name=display_name,
             groups_to_sync=groups_to_sync,
+            validate_only=check,
             deadline=session.timeout or CONNECT_DEADLINE,
         )
-        _show(session.screen, response)
+        _show(screen, response, is_check=check)
+        if not response.HasField("pending_consent"):
+            return ExitCode.OK
+        is_terminal = screen.out.is_terminal and not screen.is_json
+        if is_terminal if browser is None else browser:
+            open_page(screen, response.pending_consent.consent_uri)
+        if is_terminal if wait is None else wait:
+            return await await_consent(client, screen, response)
         return ExitCode.OK
 
     session.run(work)
 
 
-def _show(screen: Screen, response: ConnectResponse) -> None:
+def _show(screen: Screen, response: ConnectResponse, *, is_check: bool) -> None:
     if screen.is_json:
         screen.document(as_json(response))
         return
@@ -140,6 +156,8 @@ def _show(screen: Screen, response: ConnectResponse) -> None:
         pending = response.pending_consent
         screen.out.print(plain(f"next: an administrator opens this page before {moment(pending.expire_time)}:"))
         screen.out.print(plain(pending.consent_uri), soft_wrap=True)
+    elif is_check:
+        screen.out.print(plain("all of it works; nothing was saved, since this was a check"))
     else:
         screen.out.print(plain(f"next: entraidctl sync {last_segment(response.connection.name)}"), soft_wrap=True)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VARIABLE: Final = "ENTRAIDCTL_CLIENT_SECRET"
+_DER_HEAD: Final = b"\x30\x82"
 
 
 def read_secret(file: Path | None, *, from_stdin: bool) -> Secret:
@@ -52,6 +53,11 @@ def _text(file: Path | None, *, from_stdin: bool) -> str:
 def read_text(file: Path) -> str:
     """The content of a text file, or a usage error that does not quote it."""
     try:
+        if file.read_bytes()[:2] == _DER_HEAD:
+            raise click.UsageError(
+                f"`{file}` looks like a PFX: turn it into a PEM with "
+                f"`openssl pkcs12 -in {file.name} -nodes -out {file.stem}.pem`, and give that"
+            )
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise click.UsageError(f"`{file}` cannot be read as text") from error

@@ -31,6 +31,13 @@ def status(session: Session, *, connection: str | None, runs: int) -> None:
         session.run(lambda client: _all(client, session))
 
 
+@click.command
+@with_session
+def connections(session: Session) -> None:
+    """List all connections."""
+    session.run(lambda client: _all(client, session))
+
+
 async def _all(client: EntraidClient, session: Session) -> ExitCode:
     connections = [connection async for connection in client.list_connections()]
     if session.screen.is_json:

@@ -90,7 +90,8 @@ class Call:
         return f"{self.origin}/v1.0{self.path}?{name}={quote(token, safe=_SAFE)}"
 
     def _position(self, token: str) -> Position:
-        return self.pages.read(token, self._scope(), now=self.cloud.clock.now())
+        lifetime = self.cloud.behaviour.page_token_lifetime
+        return self.pages.read(token, self._scope(), now=self.cloud.clock.now(), lifetime=lifetime)
 
     def _scope(self) -> str:
         return repr((self.caller.tenant.tenant_id, self.path, sorted(self.options.pairs)))

@@ -76,7 +76,7 @@ class Dispatcher:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._pages = SkipTokens(cloud.page_key, lifetime=cloud.behaviour.page_token_lifetime)
+        self._pages = SkipTokens(cloud.page_key)
         self._deltas = DeltaTokens(cloud.page_key)
         self._closures = Closures()
         self._throttle = Throttle(cloud)

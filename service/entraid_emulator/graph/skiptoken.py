@@ -32,16 +32,15 @@ class Position:
 class SkipTokens:
     """Writes and reads `$skiptoken` values."""
 
-    def __init__(self, key: bytes, *, lifetime: timedelta) -> None:
+    def __init__(self, key: bytes) -> None:
         self._key = key
-        self._lifetime = lifetime
 
     def write(self, at: Position, scope: str, *, now: datetime) -> str:
         """A token to go on at a position of the list that `scope` describes (tenant, path, options)."""
         position = _POSITION.pack(_RESTED_MARK if at.is_rested else _MARK, at.start, int(now.timestamp()))
         return base64.urlsafe_b64encode(position + self._seal(position, scope)).rstrip(b"=").decode()
 
-    def read(self, token: str, scope: str, *, now: datetime) -> Position:
+    def read(self, token: str, scope: str, *, now: datetime, lifetime: timedelta) -> Position:
         """The position of a token.
 
         Raises:
@@ -55,7 +54,7 @@ class SkipTokens:
         if len(seal) != _SEAL_SIZE or not hmac.compare_digest(seal, self._seal(position, scope)):
             raise bad_request("Invalid page token.")
         mark, start, issued = _POSITION.unpack(position)
-        if now.timestamp() > issued + self._lifetime.total_seconds():
+        if now.timestamp() > issued + lifetime.total_seconds():
             raise expired_page_token()
         return Position(int(start), mark == _RESTED_MARK)
 

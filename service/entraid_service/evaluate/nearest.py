@@ -10,8 +10,10 @@ _MOST: Final = 3
 _LEAST_ALIKE: Final = 0.6
 _LONGEST: Final = 256
 """Characters of a name that is compared: the work grows with their square."""
-_MOST_COMPARED: Final = 200_000
-"""Comparisons that one set of names is good for, about two seconds; afterwards nothing is near."""
+_FEW: Final = 3_000
+"""Of so many names all are compared; of more, those that begin with the same letter."""
+_MOST_COMPARED: Final = 30_000
+"""Comparisons that one set of names is good for, one or two seconds; afterwards nothing is near."""
 
 
 class Names:
@@ -26,8 +28,10 @@ class Names:
         """The names most like this one, likeliest first; letter case does not count."""
         if self._folded is None:
             self._folded = {fold(each): each for each in self._known if each}
-        self._left -= len(self._folded)
-        if len(name) > _LONGEST or self._left < 0:
+        folded = fold(name)
+        pool = [each for each in self._folded if len(self._folded) <= _FEW or each[0] == folded[:1]]
+        if len(name) > _LONGEST or len(pool) > self._left:
             return ()
-        found = get_close_matches(fold(name), self._folded, n=_MOST, cutoff=_LEAST_ALIKE)
+        self._left -= len(pool)
+        found = get_close_matches(folded, pool, n=_MOST, cutoff=_LEAST_ALIKE)
         return tuple(self._folded[each] for each in found)

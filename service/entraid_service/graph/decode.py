@@ -4,7 +4,7 @@ Every known, non-empty property is kept. A record that is odd is left out and na
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from entraid_service.model.directory import AttributeValue, Group, GroupKind, Member, MemberKind, Scalar, User
 from entraid_service.model.ids import GroupId, UserId
@@ -12,7 +12,8 @@ from entraid_service.ports import Skipped
 
 T = TypeVar("T")
 
-_MEMBER_KINDS = {"#microsoft.graph.user": MemberKind.USER, "#microsoft.graph.group": MemberKind.GROUP}
+MEMBER_KINDS = {"#microsoft.graph.user": MemberKind.USER, "#microsoft.graph.group": MemberKind.GROUP}
+_TEXTS = {str}
 _SCALARS = (str, bool, int, float)
 _HIDDEN = "hiddenmembership"
 
@@ -88,9 +89,7 @@ def member_kind(record: Mapping[str, object]) -> MemberKind | None:
     """What a member is, None where nothing tells."""
     odata_type = record.get("@odata.type")
     if isinstance(odata_type, str) and odata_type:
-        return _MEMBER_KINDS.get(odata_type) or _MEMBER_KINDS.get(
-            f"#{odata_type.lstrip('#').lower()}", MemberKind.OTHER
-        )
+        return MEMBER_KINDS.get(odata_type) or MEMBER_KINDS.get(f"#{odata_type.lstrip('#').lower()}", MemberKind.OTHER)
     if "userPrincipalName" in record:
         return MemberKind.USER
     return MemberKind.GROUP if "groupTypes" in record else None
@@ -170,13 +169,20 @@ def flatten(name: str, value: object, into: dict[str, AttributeValue]) -> None:
         into[name] = value
     elif isinstance(value, dict):
         for part, inner in value.items():
-            if inner is not None:
+            if inner is None:
+                continue
+            if type(inner) is str and inner and "@" not in part:
+                into[f"{name}.{part}"] = inner
+            else:
                 flatten(f"{name}.{part}", inner, into)
     elif isinstance(value, list):
         _flatten_list(name, value, into)
 
 
 def _flatten_list(name: str, values: list[object], into: dict[str, AttributeValue]) -> None:
+    if _are_texts(values):
+        into[name] = values
+        return
     scalars: list[Scalar] = []
     for value in values:
         if isinstance(value, _SCALARS):
@@ -190,3 +196,8 @@ def _flatten_list(name: str, values: list[object], into: dict[str, AttributeValu
                     known.extend(inner if isinstance(inner, list) else [inner])
     if scalars:
         into[name] = scalars
+
+
+def _are_texts(values: list[object]) -> TypeGuard[list[Scalar]]:
+    """Whether there are values and all of them are texts, as nearly always."""
+    return set(map(type, values)) == _TEXTS

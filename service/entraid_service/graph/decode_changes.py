@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from entraid_service.graph.decode import (
+    MEMBER_KINDS,
     OddRecord,
     as_object,
     decode_group,
@@ -115,17 +116,26 @@ def decode_member_changes(
     """Adds the members that came or went to `changes`, and those that cannot be read to `skipped`."""
     for entry in entries:
         try:
-            changes.append(_member_change(as_object(entry)))
+            changes.append(_member_change(entry))
         except OddRecord as error:
             skipped.append(Skipped(known_id(entry), f"as a member of group `{group_id}` {error}"))
 
 
-def _member_change(entry: Mapping[str, object]) -> MemberChange:
+def _member_change(entry: object) -> MemberChange:
+    """One of millions: what is usual is decided without a further call."""
+    if not isinstance(entry, dict):
+        raise OddRecord("it is no JSON object")
+    member_id = entry.get("id")
+    if type(member_id) is not str or not member_id:
+        raise OddRecord("it has no `id`")
+    odata_type = entry.get("@odata.type")
+    kind = MEMBER_KINDS.get(odata_type) if type(odata_type) is str else None
     is_removed = entry.get(_REMOVED) is not None
-    kind = member_kind(entry)
-    if kind is None and not is_removed:
-        raise OddRecord("it has no `@odata.type`")
-    return MemberChange(decode_id(entry), kind, is_removed)
+    if kind is None:
+        kind = member_kind(entry)
+        if kind is None and not is_removed:
+            raise OddRecord("it has no `@odata.type`")
+    return MemberChange(member_id.lower(), kind, is_removed)
 
 
 def _told(record: Mapping[str, object], *, is_first_round: bool) -> Told:

@@ -5,42 +5,22 @@ change and that no program should rely on them: they choose the words here; what
 where a code is known to pass by itself.
 """
 
-import enum
-from dataclasses import dataclass
-
-REFERENCE = "https://learn.microsoft.com/entra/identity-platform/reference-error-codes"
-_CREDENTIALS = "https://learn.microsoft.com/entra/identity-platform/how-to-add-credentials"
-_CONSENT = "https://learn.microsoft.com/entra/identity-platform/v2-admin-consent"
-_TENANT_ID = "https://learn.microsoft.com/entra/fundamentals/how-to-find-tenant"
-_FEDERATION = "https://learn.microsoft.com/entra/workload-id/workload-identity-federation-create-trust"
-_CONDITIONAL_ACCESS = "https://learn.microsoft.com/entra/identity/conditional-access/workload-identity"
-_THROTTLING = "https://learn.microsoft.com/entra/identity-platform/reference-error-codes#aadsts-error-codes"
-
-_SECRETS = "App registrations > (the app) > Certificates & secrets"
-
-
-class Ground(enum.Enum):
-    """Whose fault an error is."""
-
-    CREDENTIALS = "credentials"
-    TENANT = "tenant"
-    CONSENT = "consent"
-    TRANSIENT = "transient"
-    OUR_BUG = "our bug"
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """One code: what Entra rejected, why, what to do about it, where to read on."""
-
-    ground: Ground
-    rejected: str
-    cause: str
-    remedy: str
-    link: str = REFERENCE
-
+from entraid_service.oauth.aadsts_people import PEOPLE, WORKLOADS
+from entraid_service.oauth.diagnosis import (
+    CONDITIONAL_ACCESS,
+    CONSENT,
+    CREDENTIALS,
+    FEDERATION,
+    SECRETS,
+    TENANT_ID,
+    THROTTLING,
+    Diagnosis,
+    Ground,
+)
 
 DIAGNOSES = {
+    **PEOPLE,
+    **WORKLOADS,
     50034: Diagnosis(
         Ground.TENANT,
         "the account",
@@ -58,7 +38,7 @@ DIAGNOSES = {
         "the tenant",
         "neither the request nor the credential names one",
         "give the tenant's ID or one of its verified domains",
-        _TENANT_ID,
+        TENANT_ID,
     ),
     50076: Diagnosis(
         Ground.CREDENTIALS,
@@ -77,7 +57,7 @@ DIAGNOSES = {
         "the tenant",
         "the app is registered for a single tenant and was asked for without naming it",
         "give that tenant's ID, or make the app multitenant under App registrations > Authentication",
-        _TENANT_ID,
+        TENANT_ID,
     ),
     50196: Diagnosis(
         Ground.TRANSIENT,
@@ -90,7 +70,7 @@ DIAGNOSES = {
         "the resource",
         "Microsoft Graph of the configured address is not known in this tenant",
         "check that cloud and Graph URL in the settings belong to the cloud of the tenant, and grant admin consent",
-        _CONSENT,
+        CONSENT,
     ),
     501481: Diagnosis(
         Ground.OUR_BUG,
@@ -103,7 +83,7 @@ DIAGNOSES = {
         "the sign-in",
         "a Conditional Access policy blocks it",
         "let an administrator look at the sign-in log of the app's service principal, and exclude it or its addresses",
-        _CONDITIONAL_ACCESS,
+        CONDITIONAL_ACCESS,
     ),
     54005: Diagnosis(
         Ground.CREDENTIALS,
@@ -116,14 +96,14 @@ DIAGNOSES = {
         "the app",
         "nobody consented to it in this tenant",
         "let an administrator grant consent under Enterprise applications > (the app) > Permissions, and connect again",
-        _CONSENT,
+        CONSENT,
     ),
     65004: Diagnosis(
         Ground.CONSENT,
         "the app",
         "consent was declined",
         "let an administrator start the consent again and accept it",
-        _CONSENT,
+        CONSENT,
     ),
     70003: Diagnosis(
         Ground.OUR_BUG,
@@ -147,64 +127,64 @@ DIAGNOSES = {
         Ground.CREDENTIALS,
         "the federated token",
         "no federated identity credential of the app matches its issuer, subject and audience",
-        f"compare them under {_SECRETS} > Federated credentials; a new one takes some minutes to work",
-        _FEDERATION,
+        f"compare them under {SECRETS} > Federated credentials; a new one takes some minutes to work",
+        FEDERATION,
     ),
     90002: Diagnosis(
         Ground.TENANT,
         "the tenant",
         "there is none of this ID or domain in this cloud, or it has no active subscription",
         "copy the tenant ID from Entra admin center > Overview, and check the configured cloud",
-        _TENANT_ID,
+        TENANT_ID,
     ),
     90055: Diagnosis(
         Ground.TRANSIENT,
         "the request",
         "the tenant sends too many of them at the moment",
         "nothing has to be done: it is tried again later",
-        _THROTTLING,
+        THROTTLING,
     ),
     90094: Diagnosis(
         Ground.CONSENT,
         "the app",
         "its permissions need an administrator's consent",
         "let an administrator grant consent, and connect again",
-        _CONSENT,
+        CONSENT,
     ),
     90095: Diagnosis(
         Ground.CONSENT,
         "the app",
         "an administrator has to approve the request for consent",
         "let an administrator approve it under Enterprise applications > Admin consent requests, and connect again",
-        _CONSENT,
+        CONSENT,
     ),
     700016: Diagnosis(
         Ground.TENANT,
         "the app",
         "no app with this client ID is in the tenant",
         "check client ID and tenant ID; an app of another tenant needs an administrator's consent here first",
-        _CONSENT,
+        CONSENT,
     ),
     700027: Diagnosis(
         Ground.CREDENTIALS,
         "the certificate",
         "it is not registered with the app, or its private key does not belong to it",
-        f"upload the certificate under {_SECRETS} > Certificates, and connect again",
-        _CREDENTIALS,
+        f"upload the certificate under {SECRETS} > Certificates, and connect again",
+        CREDENTIALS,
     ),
     700229: Diagnosis(
         Ground.CREDENTIALS,
         "the federated token",
         "a token of an app cannot serve as a federated credential",
         "use the token that the workload's own platform issues",
-        _FEDERATION,
+        FEDERATION,
     ),
     900023: Diagnosis(
         Ground.TENANT,
         "the tenant",
         "its name is neither a tenant ID nor a domain name",
         "copy the tenant ID from Entra admin center > Overview",
-        _TENANT_ID,
+        TENANT_ID,
     ),
     900144: Diagnosis(
         Ground.OUR_BUG,
@@ -223,22 +203,22 @@ DIAGNOSES = {
         Ground.CREDENTIALS,
         "the client secret",
         "the value is wrong, or the secret's ID was pasted instead of its value",
-        f"create a new secret under {_SECRETS} and connect again",
-        _CREDENTIALS,
+        f"create a new secret under {SECRETS} and connect again",
+        CREDENTIALS,
     ),
     7000218: Diagnosis(
         Ground.CREDENTIALS,
         "the request",
         "it holds neither a client secret nor a client assertion",
         "connect again with a client secret or a certificate",
-        _CREDENTIALS,
+        CREDENTIALS,
     ),
     7000222: Diagnosis(
         Ground.CREDENTIALS,
         "the client secret",
         "it has expired",
-        f"create a new secret under {_SECRETS} and connect again",
-        _CREDENTIALS,
+        f"create a new secret under {SECRETS} and connect again",
+        CREDENTIALS,
     ),
 }
 """By code, without the letters."""

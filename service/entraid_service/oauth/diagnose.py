@@ -7,7 +7,8 @@ from datetime import timedelta
 from http import HTTPStatus
 
 from entraid_service.errors import ConsentDeclined, CredentialsRejected, EntraidError, EntraUnavailable
-from entraid_service.oauth.aadsts import DIAGNOSES, REFERENCE, Diagnosis, Ground
+from entraid_service.oauth.aadsts import DIAGNOSES
+from entraid_service.oauth.diagnosis import REFERENCE, Diagnosis, Ground
 
 _CODE = re.compile(r"AADSTS(\d{4,9})")
 _TRACE = re.compile(r"Trace ID:\s*([0-9A-Fa-f-]{36})")

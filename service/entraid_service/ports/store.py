@@ -203,7 +203,15 @@ class DirectoryStore(Protocol):
     async def hold(
         self, staging: Staging, run: SyncRun, *, sync_time: datetime, scope: Scope, links: FeedLinks | None
     ) -> None:
-        """Keeps a complete read aside, and saves `run` as held, until `release`, or until another version is served."""
+        """Keeps a complete read aside, and saves `run` as held, until `release`, or until another version is served.
+
+        There is one such read at most: a newer one takes the place of the former. The run of one that is dropped ends
+        as cancelled.
+
+        Raises:
+            RunSuperseded: The run has lost its lease.
+            ResourceNotFound: The connection was deleted, or another one took its name.
+        """
 
     async def release(self, run: SyncRun) -> SnapshotVersion:
         """Serves what was held for this run, as `Staging.commit`.
@@ -244,6 +252,7 @@ class DirectoryLists(Protocol):
     """The read side for people and lists: may take long, never blocks the event loop.
 
     Every method raises `ResourceNotFound` if there is no such connection, `DirectoryNotSynced` if it has no snapshot.
+    Users come with a manager only if he is synced too; `records` are as decisions read them, with any manager's id.
     """
 
     async def users(
@@ -280,18 +289,32 @@ class DirectoryLists(Protocol):
 
 
 class RunStore(Protocol):
-    """Sync runs and their history."""
+    """Sync runs and their history. A run's row is its lease: the process that started it has to save it now and then.
+
+    A run whose lease has expired, or whose process is gone, may be ended by any other process. Who loses his run like
+    that finds out by `RunSuperseded`, from `save` or from what would make the run take effect.
+    """
 
     async def start(self, run: SyncRun) -> SyncRun:
-        """Saves a new run, unless its `request_id` was used for this connection before: then that run is returned.
+        """Saves a new run and takes its lease.
+
+        Unless its `request_id` was used for this connection before: then that run is returned. A run that has lost its
+        process ends as failed.
 
         Raises:
             ResourceNotFound: there is no such connection.
-            SyncInProgress: another run of the connection has not ended.
+            SyncInProgress: another run of the connection has not ended, and its process is alive.
         """
 
     async def save(self, run: SyncRun) -> None:
-        """Saves where a run stands. A run of a deleted connection is left deleted."""
+        """Saves where a run stands; while it runs its lease is extended.
+
+        A run of a deleted connection is left deleted, and progress that is told after the run's own end is left out. A
+        run that was held may end in another way later, no other one may.
+
+        Raises:
+            RunSuperseded: The run has ended in another way, or is another process's.
+        """
 
     async def get(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
         """Reads one.
@@ -314,4 +337,7 @@ class RunStore(Protocol):
         """Whether a run is to go on: not if somebody asked to cancel it, nor once its connection is gone."""
 
     async def fail_interrupted(self, error: ErrorReport, *, end_time: datetime) -> int:
-        """Ends every run that has not ended as failed, and tells how many: no run survives its process."""
+        """Ends as failed every run whose process is gone or whose lease has expired, and tells how many.
+
+        A restarted process ends what it left running at once; runs of other living processes go on.
+        """

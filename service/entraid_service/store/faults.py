@@ -19,12 +19,13 @@ _MEANINGS = {
     sqlite3.SQLITE_BUSY: "the database is locked: another process keeps writing to it; try again in some seconds",
     sqlite3.SQLITE_LOCKED: "the database is locked: another statement keeps it; try again in some seconds",
     sqlite3.SQLITE_CORRUPT: (
-        "the database file is damaged; stop the service, move the file and those beside it named `-wal` and `-shm` "
-        "away, restore a backup or start anew, connect the tenants and sync"
+        "the database file is damaged; stop the service and restore a backup, or run `entraid migrate --rebuild`: it "
+        "moves the file aside and keeps the connections that can still be read; then sync again"
     ),
     sqlite3.SQLITE_NOTADB: (
-        "the database file is no database of SQLite, or its head is damaged; check the configured path, or move the "
-        "file away and start anew, connect the tenants and sync"
+        "the database file is no database of SQLite, or its head is damaged; check the configured path, restore a "
+        "backup, or run `entraid migrate --rebuild`, which moves the file aside and starts anew; then connect the "
+        "tenants and sync"
     ),
     sqlite3.SQLITE_CANTOPEN: (
         "the database file cannot be opened: its directory is missing or may not be entered or written; create it and "

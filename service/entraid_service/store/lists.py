@@ -5,6 +5,7 @@ between two pages.
 """
 
 import sqlite3
+from collections.abc import Iterable
 
 import aiosqlite
 
@@ -19,6 +20,7 @@ from entraid_service.ports.store import ListedGroup, Listing
 from entraid_service.store import rows
 from entraid_service.store.database import Database
 from entraid_service.store.filtered import Found, Page, groups_passing, users_passing
+from entraid_service.store.managers import with_synced_managers
 from entraid_service.store.records import read_records
 from entraid_service.store.rows import Key
 from entraid_service.store.versions import SERVED, decode_version
@@ -67,8 +69,7 @@ class SqliteLists:
                 found = await users_passing(db, Page(version, start, limit), where)
             else:
                 found = Found(list(await db.execute_fetchall(_USERS, (version.generation, start, limit))))
-            users = [rows.decode_user(row[0], row[1]) for row in found.rows]
-            return Listing(users, version, _reached(found))
+            return Listing(await _users(db, version, found.rows), version, _reached(found))
 
     async def records(
         self, connection_id: ConnectionId, *, after: UserId | None, limit: int, among: Candidates | None = None
@@ -87,7 +88,7 @@ class SqliteLists:
             if not found:
                 named = (version.generation, rows.UPN, fold_name(name))
                 found = list(await db.execute_fetchall(_USERS_NAMED, named))
-            return Listing([rows.decode_user(row[0], row[1]) for row in found], version)
+            return Listing(await _users(db, version, found), version)
 
     async def groups(
         self, connection_id: ConnectionId, *, after: GroupId | None, limit: int, where: Filter | None = None
@@ -124,6 +125,11 @@ async def _version(db: aiosqlite.Connection, connection_id: ConnectionId) -> Sna
             "until it has succeeded"
         )
     raise ResourceNotFound("connection", connection_id)
+
+
+async def _users(db: aiosqlite.Connection, version: SnapshotVersion, found: Iterable[sqlite3.Row]) -> list[User]:
+    users = [rows.decode_user(row[0], row[1]) for row in found]
+    return await with_synced_managers(db, version.generation, users)
 
 
 async def _listed(db: aiosqlite.Connection, version: SnapshotVersion, row: sqlite3.Row) -> ListedGroup:

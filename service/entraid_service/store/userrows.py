@@ -42,16 +42,20 @@ async def put_users(db: aiosqlite.Connection, generation: int, users: Sequence[U
         former = await read_records(db, generation, [user.key for user in users[start : start + _IDS_PER_QUERY]])
         if former:
             await db.executemany(_DELETE_NAME, _name_rows(generation, _former_rows(former)))
-    await _write(db, generation, users)
+    await db.executemany(_PUT_USER, ((generation, user.key, user.record) for user in users))
+    await db.executemany(_PUT_NAME, _sorted_name_rows(generation, users))
 
 
 async def change_users(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> tuple[int, int]:
     """Writes those of at most a query's users who differ; tells how many those are, and how many of them are new."""
     former = await read_records(db, generation, [user.key for user in users])
     changed = [user for user in users if former.get(user.key) != user.record]
-    known = {user.key: former[user.key] for user in changed if user.key in former}
-    await db.executemany(_DELETE_NAME, _name_rows(generation, _former_rows(known)))
-    await _write(db, generation, changed)
+    known = _former_rows({user.key: former[user.key] for user in changed if user.key in former})
+    # Most changes touch no name; each name is a page of its own, anywhere in the table.
+    before, after = set(_name_rows(generation, known)), set(_name_rows(generation, changed))
+    await db.executemany(_DELETE_NAME, sorted(before - after, key=lambda row: row[1:3]))
+    await db.executemany(_PUT_USER, ((generation, user.key, user.record) for user in changed))
+    await db.executemany(_PUT_NAME, sorted(after - before, key=lambda row: row[1:3]))
     return len(changed), len(changed) - len(known)
 
 
@@ -68,11 +72,6 @@ async def read_records(
     marks = ", ".join("?" * len(keys))
     query = f"SELECT object_id, record FROM {table} WHERE generation = ? AND object_id IN ({marks})"  # noqa: S608 - marks
     return {row[0]: row[1] for row in await db.execute_fetchall(query, (generation, *keys))}
-
-
-async def _write(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> None:
-    await db.executemany(_PUT_USER, ((generation, user.key, user.record) for user in users))
-    await db.executemany(_PUT_NAME, _sorted_name_rows(generation, users))
 
 
 def _former_rows(records: dict[Key, bytes]) -> list[UserRow]:

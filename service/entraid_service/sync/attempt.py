@@ -95,6 +95,7 @@ class Attempt:
 
     async def _incremental(self, run: SyncRun, base: SnapshotVersion, links: FeedLinks) -> SyncRun:
         sync_time = self.clock.now()
+        self.board.mode = SyncMode.INCREMENTAL
         plan = RoundPlan(base, links, self._plan(base).selected)
         read = await IncrementalRead(plan, source=self.source, store=self.directory, board=self.board).run()
         if objection := self.settings.guard.objection(await self.directory.removals(base, read.changes)):
@@ -109,6 +110,7 @@ class Attempt:
 
     async def _full(self, run: SyncRun, base: SnapshotVersion | None) -> SyncRun:
         sync_time = self.clock.now()
+        self.board.mode = SyncMode.FULL
         staging = await self.directory.begin(self.connection)
         try:
             read = await FullRead(self._plan(base), source=self.source, staging=staging, board=self.board).run()

@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from entraid_service.model.syncrun import Phase, Progress
+from entraid_service.model.syncrun import Phase, Progress, SyncMode
 from entraid_service.ports import RequestCount, Skipped
 
 
 @dataclass(slots=True)
 class ProgressBoard:
-    """Where a run stands: written by the read, looked at by watchers. `on_skipped` hears of every object left out."""
+    """Where a run stands: written by the read, looked at by watchers. `on_skipped` hears of every object left out.
+
+    `mode` is how it reads, once that is known: what was asked for may not be possible.
+    """
 
     on_skipped: Callable[[Skipped], None]
+    mode: SyncMode | None = None
     phase: Phase | None = None
     users: int = 0
     groups: int = 0

@@ -8,13 +8,13 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from entraid_service.errors import EntraidError, RunSuperseded, StoreUnavailable
+from entraid_service.errors import EntraidError, ResourceNotFound, RunSuperseded, StoreUnavailable
 from entraid_service.model.connection import ConnectionState
 from entraid_service.model.ids import ConnectionId, SyncRunId
 from entraid_service.model.report import ErrorReport
@@ -25,35 +25,16 @@ from entraid_service.ports import (
     DirectoryLists,
     DirectoryStore,
     RunStore,
-    Skipped,
     Tenants,
 )
 from entraid_service.sync.attempt import Attempt, ReadSettings
+from entraid_service.sync.liverun import LiveRun, names_of, skipped_logger
 from entraid_service.sync.progress import ProgressBoard
 
 _log = structlog.get_logger(__name__)
 
 _TICK = timedelta(seconds=1)
 """How often a run tells where it stands; the contract promises watchers no more than once a second."""
-
-
-@dataclass(slots=True)
-class _LiveRun:
-    """A run in this process."""
-
-    run: SyncRun
-    board: ProgressBoard
-    task: asyncio.Task[None] | None = None
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    stopped_by: str = "the service shut down"
-
-    def stop(self, reason: str) -> None:
-        self.stopped_by = reason
-        if self.task is not None:
-            self.task.cancel()
-
-    def now(self) -> SyncRun:
-        return self.run if self.run.state.is_final else replace(self.run, progress=self.board.snapshot())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +69,7 @@ class SyncRunner:
         self._clock = clock
         self._settings = settings
         self._hooks = hooks
-        self._live: dict[SyncRunId, _LiveRun] = {}
+        self._live: dict[SyncRunId, LiveRun] = {}
 
     async def recover(self) -> None:
         """Ends what a former process left unfinished. Called once, before the first run.
@@ -127,7 +108,7 @@ class SyncRunner:
         )
         saved = await self._stores.runs.start(run)
         if saved.id == run.id:
-            live = _LiveRun(run=saved, board=ProgressBoard(on_skipped=_skipped_logger(saved)))
+            live = LiveRun(run=saved, board=ProgressBoard(on_skipped=skipped_logger(saved)))
             self._live[saved.id] = live
             live.task = self._hooks.spawn(self._drive(live))
         return saved
@@ -174,7 +155,7 @@ class SyncRunner:
         await self._hooks.on_commit(connection_id)
         await self._tell_health(released)
         await self._stores.directory.clean_up()
-        _log.info("sync_run_approved", revision=version.revision, **_names(run))
+        _log.info("sync_run_approved", revision=version.revision, **names_of(run))
         return await self._stores.runs.get(connection_id, run_id)
 
     async def cancel(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
@@ -203,7 +184,7 @@ class SyncRunner:
         """Stops every run. What they had read is dropped."""
         await self._stop(list(self._live.values()))
 
-    async def _stop(self, lives: list[_LiveRun]) -> None:
+    async def _stop(self, lives: list[LiveRun]) -> None:
         for live in lives:
             if live.task is not None:
                 live.task.cancel()
@@ -221,7 +202,7 @@ class SyncRunner:
         with suppress(TimeoutError):
             await asyncio.wait_for(live.ended.wait(), _TICK.total_seconds())
 
-    async def _drive(self, live: _LiveRun) -> None:
+    async def _drive(self, live: LiveRun) -> None:
         """From start to end: afterwards the run is in a final state, whatever happened."""
         ticker = self._hooks.spawn(self._tick(live))
         try:
@@ -233,7 +214,7 @@ class SyncRunner:
             await self._end(live, RunState.FAILED, error.report())
         except Exception:  # noqa: BLE001 - the task's edge: a bug ends this run, not the service, and is told by an id
             error_id = secrets.token_hex(8)
-            _log.exception("sync_run_broken", error_id=error_id, **_names(live.run))
+            _log.exception("sync_run_broken", error_id=error_id, **names_of(live.run))
             report = ErrorReport(
                 status="INTERNAL", message=f"internal error `{error_id}`: the service's log tells more"
             )
@@ -243,7 +224,7 @@ class SyncRunner:
             self._live.pop(live.run.id, None)
             live.ended.set()
 
-    async def _tick(self, live: _LiveRun) -> None:
+    async def _tick(self, live: LiveRun) -> None:
         """Saves where the run stands now and then, for those who ask another process or come after a crash."""
         while True:
             await asyncio.sleep(_TICK.total_seconds())
@@ -260,11 +241,11 @@ class SyncRunner:
                     live.stop("a caller cancelled it, or removed its connection")
                     return
 
-    async def _read_and_commit(self, live: _LiveRun) -> None:
+    async def _read_and_commit(self, live: LiveRun) -> None:
         connection = await self._stores.connections.get(live.run.connection_id)
         live.run = replace(live.run, state=RunState.RUNNING, start_time=self._clock.now())
         await self._stores.runs.save(live.run)
-        _log.info("sync_run_started", mode=live.run.mode.name, **_names(live.run))
+        _log.info("sync_run_started", mode=live.run.mode.name, **names_of(live.run))
         attempt = Attempt(
             connection=connection,
             source=await self._tenants.directory(connection),
@@ -278,37 +259,34 @@ class SyncRunner:
         if ended.state is RunState.SUCCEEDED:
             # Not told before decisions are made from it: whoever saw it succeed is answered from its snapshot.
             await self._hooks.on_commit(connection.id)
+            ended = await self._as_kept(ended)
         live.run = ended
         live.ended.set()
         self._hooks.on_end(live.run)
         await self._tell_health(live.run)
-        _log.info("sync_run_ended", state=ended.state.name, mode=ended.mode.name, **_names(ended))
+        _log.info("sync_run_ended", state=ended.state.name, mode=ended.mode.name, **names_of(ended))
         await self._stores.directory.clean_up()
+
+    async def _as_kept(self, run: SyncRun) -> SyncRun:
+        """The run with the changes that the store counted as it applied them."""
+        try:
+            return await self._stores.runs.get(run.connection_id, run.id)
+        except (StoreUnavailable, ResourceNotFound):
+            return run  # it took effect all the same
 
     async def _tell_health(self, run: SyncRun) -> None:
         state = ConnectionState.ACTIVE if run.state is RunState.SUCCEEDED else ConnectionState.DEGRADED
         await self._stores.connections.set_health(run.connection_id, state=state, last_error=run.error)
 
-    async def _end(self, live: _LiveRun, state: RunState, error: ErrorReport) -> None:
+    async def _end(self, live: LiveRun, state: RunState, error: ErrorReport) -> None:
         if live.run.state.is_final:
             # It had succeeded; what failed is the tidying up behind it.
-            _log.warning("sync_run_tidying_failed", error=error.message, **_names(live.run))
+            _log.warning("sync_run_tidying_failed", error=error.message, **names_of(live.run))
             return
         live.run = replace(live.now(), state=state, error=error, end_time=self._clock.now())
-        _log.warning("sync_run_ended", state=state.name, error=error.message, **_names(live.run))
+        _log.warning("sync_run_ended", state=state.name, error=error.message, **names_of(live.run))
         self._hooks.on_end(live.run)
         with suppress(StoreUnavailable, RunSuperseded):  # then the next start, or the other process, ends it
             await self._stores.runs.save(live.run)
             if state is RunState.FAILED:
                 await self._tell_health(live.run)
-
-
-def _names(run: SyncRun) -> dict[str, str]:
-    return {"connection": run.connection_id, "sync_run": run.id}
-
-
-def _skipped_logger(run: SyncRun) -> Callable[[Skipped], None]:
-    def note(skipped: Skipped) -> None:
-        _log.warning("object_skipped", object_id=skipped.id, problem=skipped.problem, **_names(run))
-
-    return note

@@ -1,0 +1,52 @@
+"""The peer that our server is measured against: the same gRPC server with a handler that does nothing.
+
+The same generated messages are read and written, the answer is made once; no interceptors, no audit log.
+"""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+
+import grpc
+
+from entraid.v1 import access_service_pb2 as pb
+from entraid.v1 import snapshot_pb2
+from entraid_service.rpc.server import ServerSettings
+
+
+class Nothing:
+    """Answers the same to all."""
+
+    def __init__(self) -> None:
+        now = datetime.now(UTC)
+        snapshot = snapshot_pb2.Snapshot(token="t" * 60)
+        snapshot.sync_time.FromDatetime(now)
+        reason = pb.Reason(code=pb.REASON_CODE_USER_DISABLED, field="condition.all_of.conditions[0]", message="m" * 60)
+        user = "connections/bench/users/00000000-0000-0000-0000-000000000000"
+        self._answer = pb.EvaluateAccessResponse(
+            decision=pb.DECISION_DENY, reasons=[reason], user=user, snapshot=snapshot, decision_id="d" * 36
+        )
+
+    async def evaluate(self, request: pb.EvaluateAccessRequest, context: object) -> pb.EvaluateAccessResponse:  # noqa: ARG002 - nothing is done with them
+        """Does nothing."""
+        return self._answer
+
+
+async def serve() -> None:
+    """Until the process is ended; the port is printed."""
+    server = grpc.aio.server(options=ServerSettings().options())
+    handler = grpc.unary_unary_rpc_method_handler(
+        Nothing().evaluate,
+        request_deserializer=pb.EvaluateAccessRequest.FromString,
+        response_serializer=pb.EvaluateAccessResponse.SerializeToString,
+    )
+    service = grpc.method_handlers_generic_handler("entraid.v1.AccessService", {"EvaluateAccess": handler})
+    server.add_generic_rpc_handlers((service,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    print(port, flush=True)  # noqa: T201 - its answer
+    await server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(serve()))

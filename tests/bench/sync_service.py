@@ -1,0 +1,67 @@
+"""The service as the sync benchmark runs it: the whole of it, with a watch on its event loop.
+
+`python sync_service.py` serves by its environment, prints its address as JSON, and for every line that it reads prints
+how long its loop was held since the line before.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass
+
+from entraid_service.app import running
+from entraid_service.config import load
+
+_TICK = 0.002
+
+
+@dataclass(slots=True)
+class LoopWatch:
+    """Wakes every two milliseconds; what it comes late by is what everybody else had to wait.
+
+    `own` is the processor time that this thread used meanwhile: on a busy machine a late tick may be the machine's.
+    """
+
+    ticks: int = 0
+    late: float = 0.0
+    own: float = 0.0
+    over: int = 0
+
+    async def run(self) -> None:
+        """Watches for ever."""
+        while True:
+            before, used = time.perf_counter(), time.thread_time()
+            await asyncio.sleep(_TICK)
+            late, own = time.perf_counter() - before - _TICK, time.thread_time() - used
+            self.ticks += 1
+            self.late = max(self.late, late)
+            self.own = max(self.own, own)
+            self.over += late > 0.05
+
+    def told(self) -> dict[str, float]:
+        """What it saw since it was last asked."""
+        seen = {
+            "ticks": self.ticks,
+            "late_ms": self.late * 1000,
+            "own_ms": self.own * 1000,
+            "late_over_50ms": self.over,
+        }
+        self.ticks, self.late, self.own, self.over = 0, 0.0, 0.0, 0
+        return seen
+
+
+async def serve() -> None:
+    """Serves until its input ends."""
+    loop = asyncio.get_running_loop()
+    async with running(load()) as endpoints:
+        watch = LoopWatch()
+        task = loop.create_task(watch.run())
+        print(json.dumps({"grpc": endpoints.grpc_address}), flush=True)  # noqa: T201 - the answer
+        while await loop.run_in_executor(None, sys.stdin.readline):
+            print(json.dumps(watch.told()), flush=True)  # noqa: T201 - the answer
+        task.cancel()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())
