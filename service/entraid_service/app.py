@@ -118,12 +118,12 @@ async def _build(
     box = AesGcmSecretBox(keys, reread=lambda: encryption_keys(settings))
     clock = SystemClock()
     store = await stack.enter_async_context(SqliteStore.open(settings.database_path()))
-    authority, graph = upstream(settings, stack)
+    metrics = Metrics()
+    authority, graph = upstream(settings, stack, on_request=metrics.count_graph_request)
     tasks = await stack.enter_async_context(_background())
     snapshots = Snapshots(store.views, interval=place.look_interval)
     stack.push_async_callback(snapshots.close)
     tenants = TenantAccess(connections=store.connections, authority=authority, graph=graph, box=box)
-    metrics = Metrics()
     runner = SyncRunner(
         Stores(store.connections, store.directory, store.lists, store.runs),
         tenants=tenants,

@@ -1,5 +1,6 @@
 """What is built from the settings alone: the encryption keys, Entra, Microsoft Graph, the way of browsers to us."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from ipaddress import ip_address
 from pathlib import Path
@@ -44,8 +45,12 @@ def encryption_keys(settings: Settings) -> tuple[EncryptionKey, ...]:
     return (key,)
 
 
-def upstream(settings: Settings, stack: AsyncExitStack) -> tuple[MsalAuthority, MicrosoftGraph]:
+def upstream(
+    settings: Settings, stack: AsyncExitStack, *, on_request: Callable[[int | None], None]
+) -> tuple[MsalAuthority, MicrosoftGraph]:
     """The two sides of Microsoft, both with the same CA bundle and proxy; closed with the stack.
+
+    `on_request` hears the HTTP status of each request to Graph, None where no answer came.
 
     Raises:
         CredentialsRejected: The certificate of the service's own app cannot be used.
@@ -70,6 +75,7 @@ def upstream(settings: Settings, stack: AsyncExitStack) -> tuple[MsalAuthority, 
         ca_bundle=ca_bundle,
         proxy=proxy,
         limits=Limits(concurrency=settings.graph_concurrency),
+        on_request=on_request,
     )
     stack.push_async_callback(graph.close)
     return authority, graph

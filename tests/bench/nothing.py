@@ -40,8 +40,7 @@ async def serve() -> None:
         request_deserializer=pb.EvaluateAccessRequest.FromString,
         response_serializer=pb.EvaluateAccessResponse.SerializeToString,
     )
-    service = grpc.method_handlers_generic_handler("entraid.v1.AccessService", {"EvaluateAccess": handler})
-    server.add_generic_rpc_handlers((service,))
+    server.add_registered_method_handlers("entraid.v1.AccessService", {"EvaluateAccess": handler})
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)  # noqa: T201 - its answer

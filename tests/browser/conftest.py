@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from consent.conftest import Site, emulator, running_site, site
+from consent.conftest import emulator, running_site, site
 
 __all__ = ["emulator", "running_site", "site"]
 

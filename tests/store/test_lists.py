@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -75,12 +76,28 @@ async def test_a_user_is_found_by_id_or_else_by_principal_name(store: Store) -> 
     assert await found("") == []
 
 
+async def test_a_manager_is_shown_if_he_is_synced_too(store: Store) -> None:
+    """In pages and for one user; decisions get his id in any case."""
+    users = [replace(person(number), manager_id=UserId(guid(number + 1))) for number in (1, 2)]
+    await Tenant(users).sync(store, connection())
+    listed = (await store.lists.users(CONTOSO, after=None, limit=9)).items
+    assert listed == [users[0], person(2)]
+    for user in listed:
+        assert (await store.lists.user(CONTOSO, user.id)).items == [user]
+    assert [found.user for found in (await store.lists.records(CONTOSO, after=None, limit=9)).items] == users
+    view = store.views.open()
+    version = view.version(CONTOSO)
+    assert version is not None
+    records = [view.user(version, user.id) for user in users]
+    view.close()
+    assert [record.user for record in records if record is not None] == users
+
+
 async def test_attributes_come_back_as_they_were(store: Store) -> None:
-    """Texts, booleans, numbers and lists keep value and type; the manager is kept, in or out of what is synced."""
+    """Texts, booleans, numbers and lists keep value and type."""
     user = User(
         UserId(guid(1)),
         {"s": "Zoë \u2028 'x'", "b": True, "i": 7, "f": 1.5, "l": ["a", True, 2], "n.ested": "x"},
-        UserId(guid(99)),
     )
     await Tenant([user]).sync(store, connection())
     (found,) = (await store.lists.user(CONTOSO, user.id)).items

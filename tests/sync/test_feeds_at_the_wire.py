@@ -1,13 +1,12 @@
 """Rows 7 and 13 to 24 of what a sync must survive: what delta queries tell, through the emulator, into the store."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from entraid_emulator import Behaviour, Emulator, ObjectId, Rewrite, contoso, trouble
+from entraid_emulator import Behaviour, Emulator, Fault, ObjectId, Rewrite, contoso, trouble
 from entraid_emulator.tenants.contoso_groups import contoso_id
 from entraid_service.model.scope import ResolutionState
 from entraid_service.model.syncrun import RunState, SyncMode, SyncRun
@@ -48,7 +47,7 @@ async def followed(lab: Lab) -> SyncRun:
 async def test_row_7_an_edge_waits_for_its_user(tmp_path: Path) -> None:
     """A member whom the list of users did not tell yet is in his groups as soon as his feed tells him."""
     async with laboratory(contoso(), tmp_path) as lab:
-        lab.emulator.faults.add(replace(trouble("no-value", path=r"^/v1\.0/users\?"), rewrite=WITHOUT_USERS))
+        lab.emulator.faults.add(Fault(path=r"^/v1\.0/users\?", rewrite=WITHOUT_USERS))
         await lab.sync()
         assert not (await lab.served()).users
         lab.tenant.directory.update_user(user(18), {"city": "Oslo"})
@@ -265,17 +264,14 @@ async def test_row_24_a_full_read_repairs_drift_and_tells_what(tmp_path: Path) -
         run = await lab.sync(FULL)
         assert run.changes is not None
         assert run.changes.users_deleted == 1
-        assert run.changes.memberships_removed > 1
+        assert run.changes.memberships_removed == 1
         await is_true(lab)
 
 
 async def _swallow_round(lab: Lab) -> None:
     """A round in which Graph tells nothing of what happened, and the link of which lies behind it."""
-    faults = [
-        replace(trouble("no-value", path=rf"^/v1\.0/{feed}/delta", times=None), rewrite=Rewrite(put={"value": []}))
-        for feed in ("users", "groups")
-    ]
-    lab.emulator.faults.add(*faults)
+    nothing = Fault(path=r"^/v1\.0/(users|groups)/delta", times=None, rewrite=Rewrite(put={"value": []}))
+    lab.emulator.faults.add(nothing)
     run = await lab.sync()
     assert (run.state, run.mode) == (RunState.SUCCEEDED, INCREMENTAL), run.error
     lab.emulator.faults.clear()

@@ -7,6 +7,8 @@ consent stands, and what it is bound to, is decided in `connect`.
 import hashlib
 import json
 import secrets
+import threading
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -20,7 +22,7 @@ from entraid_service.oauth.applogin import LoginSite, failure, without
 from entraid_service.oauth.credentials import MsalCredential, OwnApp, secret_of
 from entraid_service.oauth.diagnose import diagnose, diagnose_redirect
 from entraid_service.oauth.idtoken import Expected, key_id_of, proven_tenant
-from entraid_service.oauth.msalapp import MSAL_FAILURES, build_app
+from entraid_service.oauth.msalapp import MSAL_FAILURES, MsalApp, build_app
 from entraid_service.oauth.publishedkeys import PublishedKeys
 from entraid_service.oauth.tenants import authority_of, configuration_url
 from entraid_service.oauth.threads import LoginThreads
@@ -43,6 +45,7 @@ class MsalSignIn:
         self._credential = credential
         self._site = site
         self._threads = threads
+        self._warnings_lock = threading.Lock()
         self._keys = PublishedKeys(configuration_url(site.url, _ANY_ORGANIZATION), http=site.http)
 
     @property
@@ -107,12 +110,19 @@ class MsalSignIn:
             app = build_app(
                 self._app.client_id, self._credential, authority=authority_of(self._site.url, tenant), http=http
             )
-            # Several accounts may be signed in to a browser; people choose, also when they try again.
-            flow = app.initiate_auth_code_flow([], redirect_uri=redirect_uri, state=state, prompt="select_account")
+            flow = self._flow(app, redirect_uri=redirect_uri, state=state)
         except MSAL_FAILURES as error:
             raise failure(error, http.last, site=self._site, secret=secret_of(self._app.credential)) from error
         memory = {**{name: value for name, value in flow.items() if name != "auth_uri"}, "tenant": tenant}
         return SignIn(url=str(flow["auth_uri"]), state=state, memory=Secret(json.dumps(memory)))
+
+    def _flow(self, app: MsalApp, *, redirect_uri: str, state: str) -> Mapping[str, object]:
+        # MSAL warns of every response mode but `form_post`, which Entra answers by a POST from its own site: browsers
+        # leave a `SameSite=Lax` cookie out of it, and with that what binds the answer. Filters are the whole process'.
+        with self._warnings_lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            # Several accounts may be signed in to a browser; people choose, also when they try again.
+            return app.initiate_auth_code_flow([], redirect_uri=redirect_uri, state=state, prompt="select_account")
 
     def _prove(self, memory: dict[str, object], answer: Mapping[str, str], *, http: LoginHttp) -> TenantId:
         token = self._redeem(memory, answer, http=http)

@@ -29,9 +29,8 @@ def add_reflection(server: grpc.aio.Server, *, files: Sequence[FileDescriptor], 
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    server.add_generic_rpc_handlers(
-        [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}) for name in (V1, V1ALPHA)]
-    )
+    for name in (V1, V1ALPHA):
+        server.add_registered_method_handlers(name, {"ServerReflectionInfo": handler})
 
 
 def _pool_of(files: Sequence[FileDescriptor]) -> DescriptorPool:

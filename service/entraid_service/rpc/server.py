@@ -34,6 +34,7 @@ from entraid_service.rpc.reflection import add_reflection
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
 from entraid_service.rpc.sync_service import SyncService
 from entraid_service.rpc.tls import TlsFiles, server_credentials
+from entraid_service.rpc.wrapping import Registrar
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import FileDescriptor
@@ -98,7 +99,6 @@ class GrpcServer:
     def __init__(self, settings: ServerSettings, facades: Facades) -> None:
         self._settings = settings
         self._server = grpc.aio.server(
-            interceptors=[FaultBarrier(), AccessLog(facades.metrics), Translation()],
             options=settings.options(),
             maximum_concurrent_rpcs=settings.most_calls,
         )
@@ -140,12 +140,16 @@ class GrpcServer:
         )
         self._access_service = AccessService(facades, served=served)
         connections = ConnectionService(facades, served=served)
-        access_service_pb2_grpc.add_AccessServiceServicer_to_server(self._access_service, self._server)
-        connection_service_pb2_grpc.add_ConnectionServiceServicer_to_server(connections, self._server)
-        directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryService(facades), self._server)
-        sync_service_pb2_grpc.add_SyncServiceServicer_to_server(self._sync_service, self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        add_reflection(self._server, files=_FILES, services=(*SERVICES, health.SERVICE_NAME))
+        # It takes services as a server does, which is all that the generated code needs of one.
+        server = cast(
+            "grpc.aio.Server", Registrar(self._server, (Translation(), AccessLog(facades.metrics), FaultBarrier()))
+        )
+        access_service_pb2_grpc.add_AccessServiceServicer_to_server(self._access_service, server)
+        connection_service_pb2_grpc.add_ConnectionServiceServicer_to_server(connections, server)
+        directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryService(facades), server)
+        sync_service_pb2_grpc.add_SyncServiceServicer_to_server(self._sync_service, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        add_reflection(server, files=_FILES, services=(*SERVICES, health.SERVICE_NAME))
 
     def _bind(self) -> int:
         address, tls = self._settings.address, self._settings.tls

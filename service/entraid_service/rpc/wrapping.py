@@ -1,4 +1,6 @@
-"""How an interceptor gets around a method: each handler is wrapped once, when it is first called, and kept.
+"""How something gets around a method: each handler is wrapped once, when its service is added to the server.
+
+gRPC's own interceptors are asked anew for every call, which costs as much as a decision.
 
 Answers come in two shapes: one message that is awaited, or a stream from an async generator. All of our methods have
 one of these; a coroutine that writes a stream by itself is not supported.
@@ -6,11 +8,10 @@ one of these; a coroutine that writes a stream by itself is not supported.
 
 from __future__ import annotations  # RpcMethodHandler is generic in its stubs only
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import NoReturn, Protocol, TypeAlias, TypeVar, cast
 
 import grpc
-from grpc.aio import ServerInterceptor
 
 Q = TypeVar("Q")
 S = TypeVar("S")
@@ -33,12 +34,8 @@ StreamBehaviour: TypeAlias = Callable[[object, Context], AsyncIterator[object]]
 Deserializer: TypeAlias = Callable[[bytes], object]
 
 
-class Wrapping(ServerInterceptor):
-    """An interceptor that puts itself around a method's behaviour."""
-
-    def __init__(self) -> None:
-        # By the handler that was wrapped too: should a method ever get another one, it is wrapped anew.
-        self._wrapped: dict[str, tuple[object, object]] = {}
+class Wrapping:
+    """Something that puts itself around a method's behaviour."""
 
     def around_unary(self, method: str, behaviour: Behaviour) -> Behaviour:
         """The behaviour of a method that answers with one message, with something around it."""
@@ -52,21 +49,26 @@ class Wrapping(ServerInterceptor):
         """The handler with something around its behaviour."""
         return with_behaviour(self, method, handler, deserializer=handler.request_deserializer)
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Q, S] | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Q, S] | None:
-        """Called by grpc.aio for every call."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        method = handler_call_details.method
-        known = self._wrapped.get(method)
-        if known is None or known[0] is not handler:
-            known = (handler, self.rebuilt(method, handler))
-            self._wrapped[method] = known
-        return cast("grpc.RpcMethodHandler[Q, S]", known[1])
+
+class Registrar:
+    """Stands for the server while services are added to it, and puts `wrappings`, the innermost first, around each."""
+
+    def __init__(self, server: grpc.aio.Server, wrappings: Sequence[Wrapping]) -> None:
+        self._server = server
+        self._wrappings = wrappings
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[object]) -> None:
+        """Called by generated code with the methods that it registers by name as well; these come first and suffice."""
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Q, S]]) -> None:
+        """Adds the methods of a service."""
+        wrapped = {name: self._wrapped(f"/{service}/{name}", handler) for name, handler in handlers.items()}
+        self._server.add_registered_method_handlers(service, wrapped)
+
+    def _wrapped(self, method: str, handler: grpc.RpcMethodHandler[Q, S]) -> grpc.RpcMethodHandler[Q, S]:
+        for wrapping in self._wrappings:
+            handler = wrapping.rebuilt(method, handler)
+        return handler
 
 
 def with_behaviour(

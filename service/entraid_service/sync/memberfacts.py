@@ -1,10 +1,11 @@
 """Facts on memberships that no feed tells: the members of a group, the direct groups of a user."""
 
-from entraid_service.errors import GroupGone
+from entraid_service.errors import GroupGone, PermissionMissing
 from entraid_service.model.directory import Member
 from entraid_service.model.ids import GroupId, UserId
 from entraid_service.ports import TenantSource
 from entraid_service.sync.lists import noting_skipped, restarting
+from entraid_service.sync.members import HIDDEN_MEMBERSHIP
 from entraid_service.sync.progress import ProgressBoard
 
 
@@ -44,7 +45,12 @@ class MemberFacts:
         return [group_id for group_id in dict.fromkeys(found) if await self._is_in(user_id, group_id)]
 
     async def _is_in(self, user_id: UserId, group_id: GroupId) -> bool:
-        members = await self.members(group_id)
+        try:
+            members = await self.members(group_id)
+        except PermissionMissing as error:
+            if HIDDEN_MEMBERSHIP not in error.missing:
+                raise
+            return False  # nobody can tell who is in it: the group itself is kept as opaque
         return members is not None and any(member.id == user_id for member in members)
 
     async def _read(self, group_id: GroupId) -> list[Member]:

@@ -71,7 +71,7 @@ def _wait(ended: list[SyncRun], step: timedelta) -> timedelta:
     if ended[0].state is RunState.HELD:
         return max(step, _HELD_WAIT)
     failures = next((n for n, run in enumerate(ended) if run.state is not RunState.FAILED), len(ended))
-    return min(step * 2 ** min(failures, 16), max(step, _LONGEST_WAIT))
+    return min(step * (1 << min(failures, 16)), max(step, _LONGEST_WAIT))
 
 
 def _spread(connection: Connection) -> float:

@@ -169,7 +169,12 @@ class ConnectPages:
         view = wording.trouble(error)
         again = self._templates.fill("again", link=link) if link else NOTHING
         body = self._templates.fill(
-            "trouble", title=view.title, message=told(str(error)), facts=facts(view.facts), again=again
+            "trouble",
+            title=view.title,
+            message=told(view.message),
+            reference=Html(f"<p>More on this: {told(view.reference)}</p>") if view.reference else NOTHING,
+            facts=facts(view.facts),
+            again=again,
         )
         status = _STATUS.get(error.status, HTTPStatus.BAD_REQUEST)
         return self._html(self._templates.page(view.title, body), status=status)

@@ -47,7 +47,9 @@ class Templates:
 def told(message: str) -> Html:
     """A message for people as they read it: a sentence, with its values set apart and its references as links."""
     text = message[:1].upper() + message[1:]
-    safe = _CODE.sub(r"<code>\1</code>", escape(text if text.endswith((".", "…")) else f"{text}."))
+    is_link = _REFERENCE.fullmatch(message) is not None
+    whole = message if is_link else text if text.endswith((".", "…")) else f"{text}."
+    safe = _CODE.sub(r"<code>\1</code>", escape(whole))
     return Html(_REFERENCE.sub(r'<a href="\g<0>" rel="noreferrer noopener">\g<0></a>', safe))
 
 

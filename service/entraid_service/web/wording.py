@@ -1,5 +1,6 @@
 """What the connect page says: values of the core in, words out. Pure."""
 
+import re
 from dataclasses import dataclass
 
 from entraid_service.errors import (
@@ -22,6 +23,10 @@ _READING = {
     Phase.COMMIT: "Saving",
 }
 _STEPS = len(Phase)
+_TRACE_TAIL = re.compile(r"; trace ID `[^`]*`$")
+_SEE_TAIL = re.compile(r"; see (https://\S+)$")
+"""Ends of a diagnosis that stand apart on a page."""
+
 _TITLES: tuple[tuple[type[EntraidError], str], ...] = (
     (ConsentDeclined, "Consent was not given"),
     (ConsentLapsed, "This page cannot go on"),
@@ -33,9 +38,11 @@ _TITLES: tuple[tuple[type[EntraidError], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class TroubleView:
-    """What went wrong, in a few words, and what support will ask for."""
+    """What went wrong, where to read on (a link, or empty), and what support will ask for."""
 
     title: str
+    message: str
+    reference: str
     facts: list[tuple[str, str]]
 
 
@@ -78,7 +85,9 @@ def trouble(error: EntraidError) -> TroubleView:
         facts += [(term, value) for term, value in (("Code", error.aadsts), ("Trace ID", error.trace_id)) if value]
     if isinstance(error, PermissionMissing):
         facts.append(("Missing", ", ".join(error.missing)))
-    return TroubleView(title, facts)
+    message = _TRACE_TAIL.sub("", str(error))
+    found = _SEE_TAIL.search(message)
+    return TroubleView(title, _SEE_TAIL.sub("", message), found[1] if found else "", facts)
 
 
 def outcome(run: SyncRun | None) -> OutcomeView:
