@@ -23,7 +23,7 @@ from entraid_service.connect.route import ConsentSite
 from entraid_service.errors import ResourceNotFound, SyncInProgress
 from entraid_service.graph.client import MicrosoftGraph
 from entraid_service.model.ids import ConnectionId
-from entraid_service.model.syncrun import SyncRun
+from entraid_service.model.syncrun import Changes, SyncRun
 from entraid_service.oauth.keys import signing_key
 from entraid_service.oauth.secretbox import AesGcmSecretBox
 from entraid_service.oauth.tokens import MsalAuthority
@@ -39,9 +39,10 @@ from entraid_service.rpc.signing import Signer
 from entraid_service.rpc.tls import TlsFiles
 from entraid_service.snapshot.snapshots import Snapshots
 from entraid_service.store.sqlite import SqliteStore
+from entraid_service.sync.around import Hooks, Stores
 from entraid_service.sync.attempt import ReadSettings
 from entraid_service.sync.guard import Guard
-from entraid_service.sync.runner import Hooks, Stores, SyncRunner
+from entraid_service.sync.runner import SyncRunner
 from entraid_service.sync.schedule import Intervals, Schedule
 from entraid_service.web.connect_pages import ConnectPages
 from entraid_service.web.listener import HttpListener, listening_socket
@@ -134,7 +135,12 @@ async def _build(
             guard=Guard(settings.max_removal_percent),
             parallel_groups=settings.graph_concurrency,
         ),
-        hooks=Hooks(spawn=tasks.create_task, on_commit=snapshots.refresh, on_end=_run_counter(metrics)),
+        hooks=Hooks(
+            spawn=tasks.create_task,
+            on_commit=snapshots.refresh,
+            on_end=_run_counter(metrics),
+            on_drift=_drift_counter(metrics),
+        ),
     )
     await runner.recover()
     stack.push_async_callback(runner.close)
@@ -244,6 +250,17 @@ def _run_counter(metrics: Metrics) -> Callable[[SyncRun], None]:
         metrics.count_run(mode=run.mode.name.lower(), state=run.state.name.lower(), duration=took)
         if run.sync_time is not None:
             metrics.note_snapshot(run.connection_id, sync_time=run.sync_time.timestamp())
+
+    return count
+
+
+def _drift_counter(metrics: Metrics) -> Callable[[Changes], None]:
+    def count(changes: Changes) -> None:
+        metrics.count_drift(
+            users=changes.users_upserted + changes.users_deleted,
+            groups=changes.groups_upserted + changes.groups_deleted,
+            memberships=changes.memberships_added + changes.memberships_removed,
+        )
 
     return count
 

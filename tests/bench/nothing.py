@@ -6,6 +6,7 @@ The same generated messages are read and written, the answer is made once; no in
 import asyncio
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import grpc
 
@@ -32,8 +33,8 @@ class Nothing:
         return self._answer
 
 
-async def serve() -> None:
-    """Until the process is ended; the port is printed."""
+async def serve(ready: Path) -> None:
+    """Until the process is ended; the port is written to a file."""
     server = grpc.aio.server(options=ServerSettings().options())
     handler = grpc.unary_unary_rpc_method_handler(
         Nothing().evaluate,
@@ -43,9 +44,11 @@ async def serve() -> None:
     server.add_registered_method_handlers("entraid.v1.AccessService", {"EvaluateAccess": handler})
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    print(port, flush=True)  # noqa: T201 - its answer
+    draft = ready.with_name(f"{ready.name}.tmp")
+    draft.write_text(str(port), encoding="utf-8")
+    draft.replace(ready)
     await server.wait_for_termination()
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(serve()))
+    sys.exit(asyncio.run(serve(Path(sys.argv[1]))))

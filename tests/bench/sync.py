@@ -16,14 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
-from sync_cloud import CloudFacts, emulated
-
+from bench.sync_cloud import CloudFacts, emulated
 from entraid.v1.sync_service_pb2 import SYNC_MODE_FULL, SYNC_MODE_INCREMENTAL, SyncRun
 from entraid_client import ClientSecret, EntraidClient, Secret
 from entraid_client.conditions import group
@@ -31,6 +31,8 @@ from entraid_client.syncs import FINAL_STATES
 
 HERE = Path(__file__).resolve().parent
 LONG = timedelta(hours=2)
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -89,7 +91,7 @@ def served(folder: Path, cloud: CloudFacts) -> Iterator[Served]:
         process.wait(20)
 
 
-async def synced(client: EntraidClient, mode: "int") -> SyncRun:
+async def synced(client: EntraidClient, mode: int) -> SyncRun:
     """A run to its end, which has to be good."""
     run = await client.sync("bench", mode=SYNC_MODE_FULL if mode == SYNC_MODE_FULL else SYNC_MODE_INCREMENTAL)
     async for moved in client.watch_sync_run(run.name, deadline=LONG):
@@ -130,7 +132,7 @@ async def change_thousand(client: EntraidClient, cloud: CloudFacts, turn: int) -
             await cloud.change(session, change, into, user)
 
 
-async def _first(rows, most: int):  # noqa: ANN001, ANN202 - of any kind
+async def _first(rows: AsyncIterator[T], most: int) -> AsyncIterator[T]:
     count = 0
     async for row in rows:
         yield row
@@ -141,8 +143,10 @@ async def _first(rows, most: int):  # noqa: ANN001, ANN202 - of any kind
 
 def others(which: str, cloud: CloudFacts, *more: str) -> dict[str, float]:
     """Runs something to be held against."""
-    line = [sys.executable, str(HERE / "sync_others.py"), which, str(cloud.folder / "ready.json"), *more]
-    answer: dict[str, float] = json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+    line = [sys.executable, "-m", "bench.sync_others", which, str(cloud.folder / "ready.json"), *more]
+    answer: dict[str, float] = json.loads(
+        subprocess.run(line, check=True, capture_output=True, text=True, cwd=HERE.parent).stdout
+    )
     return answer
 
 

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -16,12 +16,13 @@ import httpx
 import orjson
 from azure.identity.aio import ClientSecretCredential
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
-from msgraph import GraphRequestAdapter, GraphServiceClient
 from msgraph.generated.models.user_collection_response import UserCollectionResponse
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder
-from sync_cloud import CloudFacts
+from msgraph.graph_request_adapter import GraphRequestAdapter
+from msgraph.graph_service_client import GraphServiceClient
 from yarl import URL
 
+from bench.sync_cloud import CloudFacts
 from entraid_service.config import load
 from entraid_service.graph.queries import Queries
 from entraid_service.model.directory import CORE_ATTRIBUTES
@@ -67,7 +68,9 @@ def _edges(page: list[dict[str, object]]) -> Iterator[tuple[object, object]]:
             yield group["id"], member["id"]
 
 
-async def _pages(session: aiohttp.ClientSession, first: URL, headers: dict[str, str]):  # noqa: ANN202 - JSON as it comes
+async def _pages(
+    session: aiohttp.ClientSession, first: URL, headers: dict[str, str]
+) -> AsyncIterator[list[dict[str, object]]]:
     link: URL | None = first
     while link is not None:
         async with session.get(link, headers=headers) as response:

@@ -146,6 +146,12 @@ class ScriptedHandlers:
                 server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
 
     def _handler(self, method: MethodDescriptor) -> grpc.RpcMethodHandler[Message, Message]:
+        if method.client_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                functools.partial(self._duplex, method.name),
+                request_deserializer=GetMessageClass(method.input_type).FromString,
+                response_serializer=lambda message: message.SerializeToString(),
+            )
         make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
         behaviour = self._stream if method.server_streaming else self._unary
         return make(
@@ -161,6 +167,17 @@ class ScriptedHandlers:
         if isinstance(step, Refusal):
             await context.abort(step.code, step.message, step.trailing_metadata())
         return cast("Message", step)
+
+    async def _duplex(self, rpc: str, requests: AsyncIterator[Message], context: Context) -> AsyncIterator[Message]:
+        """One step for each request; a `Broken` gives several messages or none."""
+        async for request in requests:
+            step = self._script.take(rpc, request)
+            if isinstance(step, Silence):
+                await asyncio.sleep(SILENCE_SECONDS)
+            if isinstance(step, Refusal):
+                await context.abort(step.code, step.message, step.trailing_metadata())
+            for message in step.messages if isinstance(step, Broken) else (cast("Message", step),):
+                yield message
 
     async def _stream(self, rpc: str, request: Message, context: Context) -> AsyncIterator[Message]:
         step = self._script.take(rpc, request)

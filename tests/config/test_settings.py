@@ -6,6 +6,7 @@ import pytest
 
 from entraid_service.config import SettingsError, describe, load, unknown_variables
 
+OWN = "7d3b9f04-1c86-4e57-b2a9-90e4c8f5a671"
 CUSTOM = {
     "ENTRAID_CLOUD": "custom",
     "ENTRAID_AUTHORITY_URL": "https://localhost:8443",
@@ -59,6 +60,15 @@ def test_a_custom_graph_url_gets_the_version_if_it_has_no_path(graph_url: str, e
         ({"ENTRAID_DATABASE_URL": "postgresql://db"}, "sqlite:///path/to/file.db"),
         ({"ENTRAID_TLS_CERT_FILE": "/nowhere.pem"}, "are needed together"),
         ({"ENTRAID_TLS_CLIENT_CA_FILE": "/nowhere.pem"}, "without TLS no client shows a certificate"),
+        ({"ENTRAID_CLIENT_ID": OWN}, "nothing that proves that app"),
+        ({"ENTRAID_CLIENT_SECRET": "x"}, "`ENTRAID_CLIENT_ID` is missing"),
+        ({"ENTRAID_CLIENT_ID": "app", "ENTRAID_CLIENT_SECRET": "x"}, "not an application (client) ID"),
+        ({"ENTRAID_PUBLIC_URL": "http://entraid.example"}, "`http://` is for localhost only"),
+        ({"ENTRAID_PUBLIC_URL": "https://entraid.example/path"}, "nothing behind"),
+        ({"ENTRAID_CONSENT_REDIRECT_URIS": "https://a.example/*"}, "a fragment or a wildcard"),
+        ({"ENTRAID_CONSENT_REDIRECT_URIS": "javascript:alert(1)"}, "not an `https://` URL"),
+        ({"ENTRAID_MANAGED_IDENTITY": "mine"}, "neither `system` nor a client ID"),
+        ({"ENTRAID_MANAGED_IDENTITY": "system", "ENTRAID_FEDERATED_TOKEN_FILE": "/t"}, "exclude each other"),
         ({"ENTRAID_CA_BUNDLE": "/nowhere.pem"}, "names `/nowhere.pem`, which cannot be read"),
         ({"ENTRAID_USER_ATTRIBUTES": "displayName"}, "lacks userPrincipalName, mail, accountEnabled, userType"),
         ({"ENTRAID_ENCRYPTION_KEY_FILE": "/nowhere.key"}, "`ENTRAID_ENCRYPTION_KEY_FILE` names cannot be read"),

@@ -134,11 +134,8 @@ class Site:
         return Visitor(str(self.emulator.ca_file))
 
     def admin_of(self, tenant: Tenant) -> str:
-        """An administrator's user principal name."""
-        first = min(tenant.administrators)
-        user = tenant.directory.users.get(first)
-        assert user is not None
-        return str(user["userPrincipalName"])
+        """See `admin_of`."""
+        return admin_of(tenant)
 
     def check_nothing_bound(self, name: str) -> None:
         """The connection waits as before, belongs to nobody, and serves nothing."""
@@ -147,6 +144,13 @@ class Site:
         assert not found.tenant_id
         assert not found.granted_permissions
         assert not found.HasField("snapshot")
+
+
+def admin_of(tenant: Tenant) -> str:
+    """An administrator's user principal name."""
+    user = tenant.directory.users.get(min(tenant.administrators))
+    assert user is not None
+    return str(user["userPrincipalName"])
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from consent.conftest import ADMIN, CALLER_PAGE, Site
 from consent.visitor import query_of, with_query
 from entraid.v1 import connection_service_pb2 as pb
-from entraid.v1.sync_service_pb2 import SyncRun
+from entraid.v1.sync_service_pb2 import SyncRequest, SyncResponse, SyncRun
 from entraid_emulator import Refusal
 
 
@@ -190,3 +190,12 @@ def test_a_mere_check_asks_and_keeps_nothing(site: Site) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         site.get("mere")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_connection_that_waits_cannot_be_synced(site: Site) -> None:
+    """It goes on waiting, and nothing is read."""
+    site.ask("waits")
+    with pytest.raises(grpc.RpcError) as caught:
+        site.call("SyncService/Sync", SyncRequest(connection="connections/waits"), SyncResponse)
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    site.check_nothing_bound("waits")

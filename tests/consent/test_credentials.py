@@ -197,6 +197,7 @@ def test_what_breaks_later_is_noticed_at_the_next_token(cloud: Emulator, start: 
     assert found.state == pb.Connection.STATE_DEGRADED
     assert not found.granted_permissions
     assert "User.Read.All" in found.last_error.message
+    assert "User.Read.All" in found.missing_permissions
     assert site.users("main")
     site.service.stop()
     own.is_disabled = True
@@ -211,6 +212,7 @@ def test_what_breaks_later_is_noticed_at_the_next_token(cloud: Emulator, start: 
     found = site.get("main")
     assert found.state == pb.Connection.STATE_ACTIVE
     assert len(found.granted_permissions) == 2
+    assert not found.missing_permissions
     own.remove_from(home)
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-import multiprocessing
 import os
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,11 @@ def record(number: int = 1, *, is_allowed: bool = True, user: str | None = "u-1"
 def lines(*files: Path) -> list[dict[str, object]]:
     """Every line of files as JSON."""
     return [json.loads(line) for file in files for line in file.read_bytes().splitlines()]
+
+
+def folder(path: Path) -> list[Path]:
+    """What lies in a folder."""
+    return sorted(path.iterdir())
 
 
 @pytest.fixture
@@ -90,7 +96,7 @@ async def test_allows_are_sampled_and_denials_are_not(tmp_path: Path, file: Rota
     for number in range(10):
         log.note(record(number, is_allowed=number == 0))
     await log.flush()
-    assert [line["outcome"] for line in lines(*sorted(tmp_path.iterdir()))] == ["DENY"] * 9
+    assert [line["outcome"] for line in lines(*folder(tmp_path))] == ["DENY"] * 9
 
 
 async def test_a_share_of_the_allows_is_that_share(tmp_path: Path) -> None:
@@ -109,31 +115,31 @@ async def test_a_large_file_moves_aside(tmp_path: Path, file: RotatedFile) -> No
         log.note(record(number))
         await log.flush()
     files = [tmp_path / name for name in ("audit.jsonl.3", "audit.jsonl.2", "audit.jsonl.1", "audit.jsonl")]
-    assert sorted(tmp_path.iterdir()) == sorted(files)
+    assert folder(tmp_path) == sorted(files)
     numbers = [int(str(line["decision_id"])[2:]) for line in lines(*files)]
     assert numbers == list(range(40))[-len(numbers) :]
     assert all(path.stat().st_size <= 1024 and path.stat().st_mode & 0o077 == 0 for path in files)
 
 
-def write_many(path: Path, name: str) -> None:
-    """What one of several processes does."""
-    file = RotatedFile(path, largest=20_000, kept=100)
-    for number in range(200):
-        file.write(f'{{"by": "{name}", "number": {number}}}\n'.encode() * 3)
-    file.close()
+WRITE_MANY = """
+import sys
+from pathlib import Path
+from entraid_service.observe.audit_file import RotatedFile
+
+file = RotatedFile(Path(sys.argv[1]), largest=20_000, kept=100)
+for number in range(200):
+    file.write(f'{{"by": "{sys.argv[2]}", "number": {number}}}\\n'.encode() * 3)
+"""
 
 
 def test_several_processes_share_a_file(tmp_path: Path) -> None:
     """Whoever moves it aside, no line of any of them is lost, torn or written twice."""
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=write_many, args=(tmp_path / "audit.jsonl", f"p{n}")) for n in range(3)]
+    path = str(tmp_path / "audit.jsonl")
+    processes = [subprocess.Popen((sys.executable, "-c", WRITE_MANY, path, f"p{n}")) for n in range(3)]
     for process in processes:
-        process.start()
-    for process in processes:
-        process.join(50)
-        assert process.exitcode == 0
-    found = lines(*tmp_path.iterdir())
-    assert len(list(tmp_path.iterdir())) > 1
+        assert process.wait(50) == 0
+    found = lines(*folder(tmp_path))
+    assert len(folder(tmp_path)) > 1
     assert len(found) == 3 * 200 * 3
     assert {(line["by"], line["number"]) for line in found} == {(f"p{n}", i) for n in range(3) for i in range(200)}
 

@@ -1,7 +1,6 @@
 """Every decision leaves a record, however it was asked for; none of the errors does."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -39,9 +38,9 @@ def written() -> Lines:
 
 
 @pytest.fixture
-async def facades(facades: Facades, written: Lines) -> AsyncIterator[Facades]:
+async def facades(facades: Facades, written: Lines) -> Facades:
     """The rooms, with an audit log."""
-    yield replace(facades, audit=AuditLog(written))
+    return replace(facades, audit=AuditLog(written))
 
 
 async def flush(facades: Facades) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from entraid_service.errors import StoreUnavailable
+from entraid_service.model.changes import ChangeSet, FeedLinks
 from entraid_service.model.ids import ConnectionId, UserId
+from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports.store import SealedCredential
 from entraid_service.store import SqliteStore
 from store.contract import Store
-from store.tenants import Tenant, commit, connection, edge, ended, group, guid, people, person, run
+from store.tenants import NOW, Tenant, commit, connection, edge, ended, group, guid, people, person, run
 
 CONTOSO = ConnectionId("contoso")
 CANARY = "canary-4711"
@@ -194,4 +196,36 @@ async def test_a_disk_that_takes_no_more_fails_the_write_only(store: Store, tmp_
     assert view.user(version, UserId(guid(1))) is not None
     view.close()
     await commit(store, staging)
+    assert len((await store.lists.users(CONTOSO, after=None, limit=5000)).items) == 3000
+
+
+async def test_an_increment_on_a_full_disk_changes_nothing(store: Store, tmp_path: Path) -> None:
+    """It fails clearly, decisions go on from what was served, and repeated with room it succeeds."""
+    await store.connections.create(connection(), None)
+    base = await Tenant(people(1), [group(8)], [edge(8, 1)]).sync(store, connection())
+    everybody = range(3000)
+    changes = ChangeSet(
+        users=[person(number, about="x" * 500) for number in everybody],
+        groups=[group(9000)],
+        added=[edge(9000, number) for number in everybody],
+    )
+    begun = await store.runs.start(run(CONTOSO))
+
+    async def apply() -> SnapshotVersion:
+        return await store.directory.apply(
+            base, changes, run=ended(begun), sync_time=NOW, scope=base.scope, links=FeedLinks("", "", {})
+        )
+
+    with file_size_limit(largest(tmp_path) + 100_000):
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="disk"):
+                await apply()
+        view = store.views.open()
+        assert view.version(CONTOSO) == base
+        assert view.user(base, UserId(guid(1))) is not None
+        view.close()
+        assert await store.lists.version(CONTOSO) == base
+        assert await store.runs.get(CONTOSO, begun.id) == begun
+    version = await apply()
+    assert version.revision > base.revision
     assert len((await store.lists.users(CONTOSO, after=None, limit=5000)).items) == 3000

@@ -127,13 +127,14 @@ async def test_another_version_drops_what_is_held(store: SqliteStore, kind: str)
     await staging.discard()
 
 
-async def test_a_round_without_changes_leaves_what_is_held(store: SqliteStore) -> None:
-    """The same version is served, only later."""
+async def test_a_round_without_changes_drops_what_is_held(store: SqliteStore) -> None:
+    """What is served was confirmed later than the held read began, which must not lead back."""
     held = await hold(store)
     await change(store, ChangeSet(users=[person(1)]))
-    await store.directory.clean_up()
-    await store.directory.release(approved(held))
-    assert await names(store) == ["user1"]
+    with pytest.raises(RunSuperseded):
+        await store.directory.release(approved(held))
+    assert (await store.runs.get(CONTOSO, held.id)).state is RunState.CANCELLED
+    assert await names(store) == ["user1", "user2", "user3"]
 
 
 async def test_a_refused_run_can_be_ended(store: SqliteStore) -> None:

@@ -13,17 +13,19 @@ from entraid_service.config import load
 from entraid_service.connect.access import TenantAccess
 from entraid_service.connect.connector import Connector, ConnectOrder
 from entraid_service.graph.client import MicrosoftGraph
+from entraid_service.graph.limits import Limits
 from entraid_service.model.connection import ClientSecret, Connection
 from entraid_service.model.ids import ConnectionId, UserId
 from entraid_service.model.secret import Secret
-from entraid_service.model.syncrun import SyncMode, SyncRun
+from entraid_service.model.syncrun import Changes, SyncMode, SyncRun
 from entraid_service.oauth.keys import EncryptionKey
 from entraid_service.oauth.secretbox import AesGcmSecretBox
 from entraid_service.oauth.tokens import MsalAuthority
 from entraid_service.store.sqlite import SqliteStore
+from entraid_service.sync.around import Hooks, Stores
 from entraid_service.sync.attempt import ReadSettings
 from entraid_service.sync.guard import Guard
-from entraid_service.sync.runner import Hooks, Stores, SyncRunner
+from entraid_service.sync.runner import SyncRunner
 
 ATTRIBUTES = load({}).user_attributes
 """What a service with no settings of its own syncs."""
@@ -72,6 +74,7 @@ class Lab:
     connection: Connection
     connector: Connector
     ended: list[SyncRun]
+    drift: list[Changes]
 
     async def sync(self, mode: SyncMode | None = None) -> SyncRun:
         """Runs one sync to its end."""
@@ -102,11 +105,14 @@ async def laboratory(
     groups_to_sync: tuple[str, ...] = (),
     percent: int = 100,
     behaviour: Behaviour | None = None,
+    first_backoff: float = 0.5,
 ) -> AsyncIterator[Lab]:
     """A connected tenant, not synced yet. The guard lets everything pass unless told otherwise."""
     async with (
         Emulator([tenant], ca_file=folder / "ca.pem", behaviour=behaviour) as emulator,
-        service_side(emulator, folder, groups_to_sync=groups_to_sync, percent=percent) as lab,
+        service_side(
+            emulator, folder, groups_to_sync=groups_to_sync, percent=percent, first_backoff=first_backoff
+        ) as lab,
     ):
         yield lab
 
@@ -119,13 +125,15 @@ async def service_side(
     groups_to_sync: tuple[str, ...] = (),
     percent: int = 100,
     attributes: tuple[str, ...] = ATTRIBUTES,
+    first_backoff: float = 0.5,
 ) -> AsyncIterator[Lab]:
     """The service's parts on a folder, by themselves; entered again they are what a restart makes of it."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(SqliteStore.open(folder / "entraid.db"))
         authority = MsalAuthority(authority_url=emulator.authority_url, ca_bundle=emulator.ca_file)
         stack.callback(authority.close)
-        graph = MicrosoftGraph(base_url=emulator.graph_url, ca_bundle=emulator.ca_file)
+        limits = Limits(first_backoff=timedelta(seconds=first_backoff))
+        graph = MicrosoftGraph(base_url=emulator.graph_url, ca_bundle=emulator.ca_file, limits=limits)
         stack.push_async_callback(graph.close)
         box = AesGcmSecretBox([EncryptionKey(bytes(32))])
         clock = MovingClock()
@@ -137,6 +145,7 @@ async def service_side(
         connection = known[0] if known else await connector.connect(order)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         ended: list[SyncRun] = []
+        drift: list[Changes] = []
 
         async def nobody_decides(_: ConnectionId) -> None:
             """No snapshots are served here."""
@@ -146,11 +155,11 @@ async def service_side(
             tenants=TenantAccess(connections=store.connections, authority=authority, graph=graph, box=box),
             clock=clock,
             settings=ReadSettings(attributes, graph_url=emulator.graph_url, guard=Guard(percent)),
-            hooks=Hooks(spawn=tasks.create_task, on_commit=nobody_decides, on_end=ended.append),
+            hooks=Hooks(spawn=tasks.create_task, on_commit=nobody_decides, on_end=ended.append, on_drift=drift.append),
         )
         await runner.recover()
         stack.push_async_callback(runner.close)
-        yield Lab(emulator, tenant, store, runner, connection, connector, ended)
+        yield Lab(emulator, tenant, store, runner, connection, connector, ended, drift)
 
 
 async def served(store: SqliteStore, connection_id: ConnectionId) -> Copy:
@@ -191,7 +200,7 @@ def true_copy(truth: Truth, *, only: frozenset[str] | None = None) -> Copy:
     }
     there = {member for _, member in edges}
     users: dict[str, GraphObject] = {key: user for key, user in truth.users.items() if only is None or key in there}
-    managers: Mapping[str, str] = dict(truth.managers)
+    managers = {str(key): str(manager) for key, manager in truth.managers.items()}
     return Copy(
         {
             key: (dict(_flat(user)), managers[key] if managers.get(key) in users else None)

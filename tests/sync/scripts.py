@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from entraid_emulator import Directory, ObjectId
+from entraid_emulator import Directory, Json, ObjectId
 
 Change = Callable[[Directory, random.Random], None]
 
@@ -40,23 +40,22 @@ def hire(directory: Directory, rng: random.Random) -> None:
 
 def edit(directory: Directory, rng: random.Random) -> None:
     """Attributes set, changed and cleared; simple ones, lists, and complex ones in part."""
-    change = rng.choice(
-        [
-            {"department": rng.choice(["Sales", "IT", None])},
-            {"jobTitle": rng.choice(["Engineer", "O'Neill's deputy", None]), "city": rng.choice(["Rome", None])},
-            {"otherMails": rng.choice([[], ["a@x.example"], ["a@x.example", "b@x.example"]])},
-            {
-                "onPremisesExtensionAttributes": {
-                    "extensionAttribute1": rng.choice(["A", None]),
-                    "extensionAttribute2": "B",
-                }
-            },
-            {"onPremisesExtensionAttributes": None},
-            {"employeeOrgData": rng.choice([None, {"costCenter": "1", "division": None}])},
-            {"accountEnabled": rng.choice([True, False])},
-            {"displayName": f"Renamed {rng.randrange(9)}"},
-        ]
-    )
+    changes: list[dict[str, Json]] = [
+        {"department": rng.choice(["Sales", "IT", None])},
+        {"jobTitle": rng.choice(["Engineer", "O'Neill's deputy", None]), "city": rng.choice(["Rome", None])},
+        {"otherMails": rng.choice([[], ["a@x.example"], ["a@x.example", "b@x.example"]])},
+        {
+            "onPremisesExtensionAttributes": {
+                "extensionAttribute1": rng.choice(["A", None]),
+                "extensionAttribute2": "B",
+            }
+        },
+        {"onPremisesExtensionAttributes": None},
+        {"employeeOrgData": rng.choice([None, {"costCenter": "1", "division": None}])},
+        {"accountEnabled": rng.choice([True, False])},
+        {"displayName": f"Renamed {rng.randrange(9)}"},
+    ]
+    change = rng.choice(changes)
     directory.update_user(_user(directory, rng), change)
 
 
@@ -91,12 +90,11 @@ def purge(directory: Directory, rng: random.Random) -> None:
 def found(directory: Directory, rng: random.Random) -> None:
     """A new group with members, now and then of a name that is taken."""
     new = _new_id(rng)
-    kind = rng.choice(
-        [
-            {"groupTypes": [], "securityEnabled": True, "mailEnabled": False},
-            {"groupTypes": ["Unified"], "securityEnabled": False, "mailEnabled": True},
-        ]
-    )
+    kinds: list[dict[str, Json]] = [
+        {"groupTypes": [], "securityEnabled": True, "mailEnabled": False},
+        {"groupTypes": ["Unified"], "securityEnabled": False, "mailEnabled": True},
+    ]
+    kind = rng.choice(kinds)
     group = directory.add_group(
         {"id": new, "displayName": rng.choice(["Approvers", f"Group {new[:4]}"]), "mailNickname": new[:8], **kind}
     )

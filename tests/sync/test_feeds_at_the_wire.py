@@ -265,7 +265,10 @@ async def test_row_24_a_full_read_repairs_drift_and_tells_what(tmp_path: Path) -
         assert run.changes is not None
         assert run.changes.users_deleted == 1
         assert run.changes.memberships_removed == 1
+        assert lab.drift == [run.changes]
         await is_true(lab)
+        await lab.sync(FULL)
+        assert len(lab.drift) == 1
 
 
 async def _swallow_round(lab: Lab) -> None:

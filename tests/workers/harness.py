@@ -130,11 +130,11 @@ def eventually(what: Callable[[], bool], *, seconds: float = CALL_SECONDS) -> fl
 
 
 class Load:
-    """Threads that ask one question over and over, each on a line of its own; errors are kept."""
+    """Threads that ask one question again and again, each on its own line; errors are kept, with when was asked."""
 
     def __init__(self, lines: Sequence[Line], request: access.EvaluateAccessRequest) -> None:
         self.answers = 0
-        self.errors: list[grpc.RpcError] = []
+        self.errors: list[tuple[float, grpc.RpcError]] = []
         self._is_over = threading.Event()
         self._calls: set[grpc.Future[access.EvaluateAccessResponse]] = set()
         self._threads = [threading.Thread(target=self._ask, args=(line, request)) for line in lines]
@@ -153,6 +153,7 @@ class Load:
 
     def _ask(self, line: Line, request: access.EvaluateAccessRequest) -> None:
         while not self._is_over.is_set():
+            begun = time.monotonic()
             call = line.evaluate.future(request, wait_for_ready=True)
             self._calls.add(call)
             try:
@@ -161,7 +162,7 @@ class Load:
             except grpc.FutureCancelledError:
                 return
             except grpc.RpcError as error:
-                self.errors.append(error)
+                self.errors.append((begun, error))
             finally:
                 self._calls.discard(call)
 

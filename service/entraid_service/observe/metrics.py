@@ -41,6 +41,12 @@ class Metrics:
             registry=self.registry,
             buckets=_RUN_SECONDS,
         )
+        self._drift = Counter(
+            "entraid_sync_drift_changes",
+            "Objects and edges that a full sync had to change though incremental ones had followed everything.",
+            ("what",),
+            registry=self.registry,
+        )
         self._requests = Counter(
             "entraid_graph_requests",
             "Requests sent to Microsoft Graph, by HTTP status.",
@@ -85,6 +91,11 @@ class Metrics:
         self._runs.labels(mode.lower(), state.lower()).inc()
         if duration is not None:
             self._run_seconds.labels(mode.lower()).observe(duration.total_seconds())
+
+    def count_drift(self, *, users: int, groups: int, memberships: int) -> None:
+        """A full sync found so much to repair."""
+        for what, count in (("users", users), ("groups", groups), ("memberships", memberships)):
+            self._drift.labels(what).inc(count)
 
     def count_graph_request(self, status: int | None) -> None:
         """A request was sent to Microsoft Graph; `status` is None if no answer came."""

@@ -203,7 +203,7 @@ class DirectoryStore(Protocol):
     async def hold(
         self, staging: Staging, run: SyncRun, *, sync_time: datetime, scope: Scope, links: FeedLinks | None
     ) -> None:
-        """Keeps a complete read aside, and saves `run` as held, until `release`, or until another version is served.
+        """Keeps a complete read aside, and saves `run` as held, until `release`, or until a later run takes effect.
 
         There is one such read at most: a newer one takes the place of the former. The run of one that is dropped ends
         as cancelled.

@@ -6,19 +6,19 @@ mixes two versions of the data.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import NamedTuple, TypeAlias
 
-from google.rpc import status_pb2
 from grpc.aio import ServicerContext
 
 from entraid.v1 import access_service_pb2 as pb
 from entraid.v1 import access_service_pb2_grpc
 from entraid_service.errors import EntraidError, InvalidField
 from entraid_service.model.ids import ConnectionId, UserId
+from entraid_service.observe.audit import Asker
 from entraid_service.rpc import validate
 from entraid_service.rpc.condition_check import ConditionChecks
-from entraid_service.rpc.deciding import CallContext, Decider, condition_of
+from entraid_service.rpc.deciding import Decider, condition_of
 from entraid_service.rpc.decisions import eligible_message, issue_message
 from entraid_service.rpc.eligible import EligibleUsers, Search
 from entraid_service.rpc.facades import Facades
@@ -44,6 +44,14 @@ _SearchContext: TypeAlias = ServicerContext[pb.SearchEligibleUsersRequest, Await
 _CheckContext: TypeAlias = ServicerContext[pb.ValidateConditionRequest, Awaitable[pb.ValidateConditionResponse]]
 
 
+class _Item(NamedTuple):
+    """One evaluation of a batch, and where its answer goes."""
+
+    request: pb.EvaluateAccessRequest
+    user: str
+    result: pb.BatchEvaluateAccessResponse.Result
+
+
 class AccessService(access_service_pb2_grpc.AccessServiceServicer):
     """Answers AccessService."""
 
@@ -64,7 +72,7 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
         self, request: pb.EvaluateAccessRequest, context: _Context
     ) -> pb.EvaluateAccessResponse:
         """Decides for one user."""
-        return await self._evaluate(request, context)
+        return await self._evaluate(request, self._decider.asker(context))
 
     async def BatchEvaluateAccess(  # noqa: N802 - the contract's name
         self, request: pb.BatchEvaluateAccessRequest, context: _BatchContext
@@ -75,25 +83,27 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
                 "requests",
                 f"{len(request.requests)} evaluations are too many: at most {MOST_REQUESTS} are taken at once",
             )
-        results: dict[int, pb.BatchEvaluateAccessResponse.Result] = {}
-        places: defaultdict[ConnectionId, list[int]] = defaultdict(list)
-        for place, item in enumerate(request.requests):
+        response = pb.BatchEvaluateAccessResponse()
+        places: defaultdict[ConnectionId, list[_Item]] = defaultdict(list)
+        for request_item in request.requests:
+            result = response.results.add()
             try:
-                connection_id, _ = parse_user(item.user, "user")
-                places[connection_id].append(place)
+                connection_id, user = parse_user(request_item.user, "user")
+                places[connection_id].append(_Item(request_item, user, result))
             except EntraidError as error:
-                results[place] = _failed(from_error(error))
-        for connection_id, of_connection in places.items():
-            items = {place: request.requests[place] for place in of_connection}
-            results.update(await self._decide_all(connection_id, items, context))
-        return pb.BatchEvaluateAccessResponse(results=[results[place] for place in range(len(request.requests))])
+                result.error.CopyFrom(from_error(error))
+        asker = self._decider.asker(context)
+        for connection_id, items in places.items():
+            await self._decide_all(connection_id, items, asker)
+        return response
 
     async def StreamEvaluateAccess(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[pb.StreamEvaluateAccessRequest], context: _StreamContext
     ) -> AsyncIterator[pb.StreamEvaluateAccessResponse]:
         """Decides for as long as the caller asks: one after another, so that a caller who does not read is not read."""
+        asker = self._decider.asker(context)
         while (message := await self._streams.following(request_iterator)) is not None:
-            yield await self._stream_answer(message, context)
+            yield await self._stream_answer(message, asker)
 
     async def SearchEligibleUsers(  # noqa: N802 - the contract's name
         self,
@@ -140,7 +150,7 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
             issues=[issue_message(issue) for issue in checked.issues], snapshot=checked.served.label
         )
 
-    async def _evaluate(self, request: pb.EvaluateAccessRequest, context: CallContext) -> pb.EvaluateAccessResponse:
+    async def _evaluate(self, request: pb.EvaluateAccessRequest, asker: Asker | None) -> pb.EvaluateAccessResponse:
         connection_id, user = parse_user(request.user, "user")
         prepared = self._decider.prepared(condition_of(request))
         if request.HasField("consistency"):
@@ -148,10 +158,10 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
             self._served.check(served, request.consistency)
         else:
             served = self._served.peek(connection_id) or await self._served.get(connection_id)
-        return self._decider.answer(request, user, prepared=prepared, served=served, context=context)
+        return self._decider.answer(request, user, prepared=prepared, served=served, asker=asker)
 
     async def _stream_answer(
-        self, message: pb.StreamEvaluateAccessRequest, context: CallContext
+        self, message: pb.StreamEvaluateAccessRequest, asker: Asker | None
     ) -> pb.StreamEvaluateAccessResponse:
         mark = message.correlation_id
         if len(mark) > LONGEST_CORRELATION_ID:
@@ -164,39 +174,33 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
             if not mark:
                 raise InvalidField("correlation_id", "`correlation_id` is empty: give a mark, which the answer repeats")
             return pb.StreamEvaluateAccessResponse(
-                correlation_id=mark, response=await self._evaluate(message.request, context)
+                correlation_id=mark, response=await self._evaluate(message.request, asker)
             )
         except EntraidError as error:
             return pb.StreamEvaluateAccessResponse(correlation_id=mark, error=from_error(error))
 
-    async def _decide_all(
-        self, connection_id: ConnectionId, items: dict[int, pb.EvaluateAccessRequest], context: CallContext
-    ) -> dict[int, pb.BatchEvaluateAccessResponse.Result]:
-        bounds = [item.consistency for item in items.values() if item.HasField("consistency")]
+    async def _decide_all(self, connection_id: ConnectionId, items: Sequence[_Item], asker: Asker | None) -> None:
+        bounds = [item.request.consistency for item in items if item.request.HasField("consistency")]
         try:
             served = await self._served.get(connection_id, bounds)
         except EntraidError as error:
-            failed = _failed(from_error(error))
-            return dict.fromkeys(items, failed)
-        return {place: self._result(item, served, context) for place, item in items.items()}
+            failed = from_error(error)
+            for item in items:
+                item.result.error.CopyFrom(failed)
+            return
+        for item in items:
+            self._decide(item, served, asker)
 
-    def _result(
-        self, item: pb.EvaluateAccessRequest, served: Served, context: CallContext
-    ) -> pb.BatchEvaluateAccessResponse.Result:
+    def _decide(self, item: _Item, served: Served, asker: Asker | None) -> None:
         try:
-            _, user = parse_user(item.user, "user")
-            prepared = self._decider.prepared(condition_of(item))
-            if item.HasField("consistency"):
-                self._served.check(served, item.consistency)
-            return pb.BatchEvaluateAccessResponse.Result(
-                response=self._decider.answer(item, user, prepared=prepared, served=served, context=context)
+            prepared = self._decider.prepared(condition_of(item.request))
+            if item.request.HasField("consistency"):
+                self._served.check(served, item.request.consistency)
+            item.result.response.CopyFrom(
+                self._decider.answer(item.request, item.user, prepared=prepared, served=served, asker=asker)
             )
         except EntraidError as error:
-            return _failed(from_error(error))
-
-
-def _failed(status: status_pb2.Status) -> pb.BatchEvaluateAccessResponse.Result:
-    return pb.BatchEvaluateAccessResponse.Result(error=status)
+            item.result.error.CopyFrom(from_error(error))
 
 
 def _arguments(request: pb.SearchEligibleUsersRequest) -> str:

@@ -23,7 +23,7 @@ from entraid_service.store.counts import keep_counts, kept_counts
 from entraid_service.store.database import Database
 from entraid_service.store.difference import removals
 from entraid_service.store.held import take_held
-from entraid_service.store.increment import apply_changes
+from entraid_service.store.increment import apply_changes, count_removed
 from entraid_service.store.leases import Leases
 from entraid_service.store.links import save_links, served_links
 from entraid_service.store.runrows import write_ended
@@ -72,7 +72,8 @@ class SqliteDirectory:
     async def removals(self, version: SnapshotVersion, changes: ChangeSet) -> Removals:
         """How much of what is served these changes would remove; see the port.
 
-        They are applied, counted and undone, so that this is what `apply` would do and no estimate.
+        With Groups to Sync they are applied, counted and undone: who leaves with his last group cannot be told in
+        another way.
         """
         if not (changes.removed_users or changes.removed_groups or changes.removed):
             async with self._database.reading() as db:
@@ -80,9 +81,11 @@ class SqliteDirectory:
                 return removals(Changes(), await kept_counts(db, version.generation))
         async with self._database.transaction(is_kept=False) as db:
             await check_served(db, version)
-            is_whole = version.scope.is_whole_directory
-            increment = await apply_changes(db, version.generation, changes, is_whole_directory=is_whole)
-            return removals(increment.changes, await kept_counts(db, version.generation))
+            if version.scope.is_whole_directory:
+                counted = await count_removed(db, version.generation, changes)
+            else:
+                counted = (await apply_changes(db, version.generation, changes, is_whole_directory=False)).changes
+            return removals(counted, await kept_counts(db, version.generation))
 
     async def apply(
         self,

@@ -14,6 +14,8 @@ from entraid_service.store.rows import Key, encode_id
 
 _PAIRS = ("added_edge", "added_nesting", "removed_pair", "lost_edge", "lost_nesting")
 _IDS = ("removed_user", "removed_group")
+_MEMBERS = {"table": "membership", "member": "member_id", "lost": "lost_edge", "added": "added_edge"}
+_NESTED = {"table": "nesting", "member": "child_id", "lost": "lost_nesting", "added": "added_nesting"}
 _MAKE_PAIRS = """
 CREATE TEMP TABLE IF NOT EXISTS {} (group_id BLOB NOT NULL, member_id BLOB NOT NULL, PRIMARY KEY (group_id, member_id))
 WITHOUT ROWID
@@ -58,6 +60,7 @@ DELETE FROM member_of WHERE generation = ?1 AND (member_id, group_id) IN (
 _ADD = """
 INSERT OR IGNORE INTO {table} (generation, group_id, {member}) SELECT ?1, group_id, member_id FROM temp.{added}
 """
+_COUNT = "SELECT count(*) FROM temp.{lost}"
 _ADD_TO_MEMBERS = """
 INSERT OR IGNORE INTO member_of (generation, member_id, group_id)
 SELECT ?1, member_id, group_id FROM temp.added_edge ORDER BY member_id, group_id
@@ -69,23 +72,33 @@ async def change_edges(db: aiosqlite.Connection, generation: int, changes: Chang
 
     Until the transaction ends `temp.lost_edge` holds those of users that were removed.
     """
-    await _lay_out(db, changes)
-    for query, lost, kept in (
-        (_LOSE_EDGES, "lost_edge", "added_edge"),
-        (_LOSE_NESTINGS, "lost_nesting", "added_nesting"),
-    ):
-        await db.execute(query, (generation,))
-        await db.execute(_KEEP.format(lost=lost, added=kept))
-    names = {"table": "membership", "member": "member_id", "lost": "lost_edge", "added": "added_edge"}
-    nested = {"table": "nesting", "member": "child_id", "lost": "lost_nesting", "added": "added_nesting"}
-    removed = await _count(db, _TAKE.format(**names), generation) + await _count(db, _TAKE.format(**nested), generation)
+    removed = await lay_out_edges(db, generation, changes)
+    await db.execute(_TAKE.format(**_MEMBERS), (generation,))
+    await db.execute(_TAKE.format(**_NESTED), (generation,))
     await db.execute(_TAKE_FROM_MEMBERS, (generation,))
-    added = await _count(db, _ADD.format(**names), generation) + await _count(db, _ADD.format(**nested), generation)
+    added = await _add(db, _MEMBERS, generation) + await _add(db, _NESTED, generation)
     await db.execute(_ADD_TO_MEMBERS, (generation,))
     return added, removed
 
 
-async def _lay_out(db: aiosqlite.Connection, changes: ChangeSet) -> None:
+async def lay_out_edges(db: aiosqlite.Connection, generation: int, changes: ChangeSet) -> int:
+    """Lays out what goes and what comes in the scratch tables, and tells how many edges will go; changes nothing."""
+    await _fill_scratch(db, changes)
+    going = 0
+    for find, names in ((_LOSE_EDGES, _MEMBERS), (_LOSE_NESTINGS, _NESTED)):
+        await db.execute(find, (generation,))
+        await db.execute(_KEEP.format(**names))
+        (counted,) = await db.execute_fetchall(_COUNT.format(**names))
+        going += int(counted[0])
+    return going
+
+
+async def _add(db: aiosqlite.Connection, names: dict[str, str], generation: int) -> int:
+    async with db.execute(_ADD.format(**names), (generation,)) as cursor:
+        return cursor.rowcount
+
+
+async def _fill_scratch(db: aiosqlite.Connection, changes: ChangeSet) -> None:
     for name in _PAIRS:
         await db.execute(_MAKE_PAIRS.format(name))
         await db.execute(f"DELETE FROM temp.{name}")  # noqa: S608 - constants
@@ -107,8 +120,3 @@ async def _fill(db: aiosqlite.Connection, name: str, values: Iterable[tuple[Key,
     # Generators: they run in the thread of the connection.
     marks = "?, ?" if name in _PAIRS else "?"
     await db.executemany(f"INSERT OR IGNORE INTO temp.{name} VALUES ({marks})", values)  # noqa: S608 - constants
-
-
-async def _count(db: aiosqlite.Connection, query: str, generation: int) -> int:
-    async with db.execute(query, (generation,)) as cursor:
-        return cursor.rowcount

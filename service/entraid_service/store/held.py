@@ -1,7 +1,7 @@
 """Complete reads that wait for a person's word, at most one for each connection.
 
 A held read is a generation that nothing serves and no clean-up drops. It ends by being released, or by being dropped
-when anything else is served; its run then says so, for there is nothing left to approve. Nothing here begins or ends a
+when a later run takes effect; its run then says so, for there is nothing left to approve. Nothing here begins or ends a
 transaction.
 """
 

@@ -14,7 +14,7 @@ from entraid_service.model.directory import Group, User
 from entraid_service.model.syncrun import Changes
 from entraid_service.store import rows
 from entraid_service.store.counts import Counts
-from entraid_service.store.edges import change_edges
+from entraid_service.store.edges import change_edges, lay_out_edges
 from entraid_service.store.outsiders import Outsiders
 from entraid_service.store.rows import Key
 from entraid_service.store.userrows import change_users, delete_users, read_records, user_row
@@ -61,6 +61,22 @@ async def apply_changes(
             memberships_removed=removed,
         ),
         growth=Counts(new_users - users_deleted, new_groups - groups_deleted, added - removed),
+    )
+
+
+async def count_removed(db: aiosqlite.Connection, generation: int, changes: ChangeSet) -> Changes:
+    """What a change set would remove of a whole directory, counted without changing anything."""
+    users = _without(changes.removed_users, {rows.encode_id(user.id): user for user in changes.users})
+    groups = _without(changes.removed_groups, {rows.encode_id(group.id): group for group in changes.groups})
+    users_deleted = groups_deleted = 0
+    for keys in _steps(users):
+        users_deleted += len(await read_records(db, generation, keys))
+    for keys in _steps(groups):
+        groups_deleted += len(await read_records(db, generation, keys, table="directory_group"))
+    return Changes(
+        users_deleted=users_deleted,
+        groups_deleted=groups_deleted,
+        memberships_removed=await lay_out_edges(db, generation, changes),
     )
 
 

@@ -15,7 +15,7 @@ from entraid_service.store.rows import Key
 from entraid_service.store.userrows import delete_users, user_row
 
 # Users who are looked through at a time, and decoded on the event loop: some milliseconds.
-_USERS_PER_STEP = 1_000
+_USERS_PER_STEP = 2_000
 
 _OUTSIDERS = """
 SELECT object_id, record FROM directory_user

@@ -1,6 +1,7 @@
 """Which version of a connection is served: one row, which a commit turns over.
 
-Serving another version drops what was held back for the connection: it was compared with what was served before.
+Serving another version, or the same one as of a later time, drops what was held back for the connection: that was
+read before, and would lead back to what is not so any more.
 Nothing here begins or ends a transaction.
 """
 
@@ -32,8 +33,9 @@ async def serve(db: aiosqlite.Connection, version: SnapshotVersion) -> None:
 
 
 async def serve_as_of(db: aiosqlite.Connection, version: SnapshotVersion) -> None:
-    """Notes that what is served was found unchanged at a later time."""
+    """Notes that what is served was found unchanged at a later time; what was held before that is older than it."""
     await db.execute(_SERVE, _row(version))
+    await drop_held(db, version.connection_id)
 
 
 async def check_served(db: aiosqlite.Connection, version: SnapshotVersion) -> None:

@@ -65,8 +65,9 @@ class Attempt:
             EntraidError: Nothing changed; as `TenantSource` and the store.
         """
         base = await self._served()
-        links = await self._usable_links(base) if run.mode is SyncMode.INCREMENTAL else None
-        if base is None or links is None:
+        links = await self._usable_links(base)
+        self.board.is_check = run.mode is SyncMode.FULL and links is not None
+        if base is None or links is None or run.mode is SyncMode.FULL:
             return await self._full(replace(run, mode=SyncMode.FULL), base)
         try:
             return await self._incremental(run, base, links)

@@ -24,6 +24,7 @@ class LiveRun:
     stopped_by: str = "the service shut down"
 
     def stop(self, reason: str) -> None:
+        """Ends the run, for this reason."""
         self.stopped_by = reason
         if self.task is not None:
             self.task.cancel()

@@ -11,11 +11,13 @@ from entraid_service.ports import RequestCount, Skipped
 class ProgressBoard:
     """Where a run stands: written by the read, looked at by watchers. `on_skipped` hears of every object left out.
 
-    `mode` is how it reads, once that is known: what was asked for may not be possible.
+    `mode` is how it reads, once that is known: what was asked for may not be possible. `is_check` is set where a full
+    read is made though an incremental one could have been: what it then changes had been missed, or is very new.
     """
 
     on_skipped: Callable[[Skipped], None]
     mode: SyncMode | None = None
+    is_check: bool = False
     phase: Phase | None = None
     users: int = 0
     groups: int = 0

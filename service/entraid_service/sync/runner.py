@@ -6,27 +6,23 @@ service and is told in the run; only a commit changes what is served.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
-from entraid_service.errors import EntraidError, ResourceNotFound, RunSuperseded, StoreUnavailable
+from entraid_service.errors import ConsentPending, EntraidError, ResourceNotFound, RunSuperseded, StoreUnavailable
 from entraid_service.model.connection import ConnectionState
 from entraid_service.model.ids import ConnectionId, SyncRunId
 from entraid_service.model.report import ErrorReport
-from entraid_service.model.syncrun import RunState, SyncMode, SyncRun
+from entraid_service.model.syncrun import Changes, RunState, SyncMode, SyncRun
 from entraid_service.ports import (
     Clock,
-    ConnectionStore,
-    DirectoryLists,
-    DirectoryStore,
-    RunStore,
     Tenants,
 )
+from entraid_service.sync.around import Hooks, Stores
 from entraid_service.sync.attempt import Attempt, ReadSettings
 from entraid_service.sync.liverun import LiveRun, names_of, skipped_logger
 from entraid_service.sync.progress import ProgressBoard
@@ -35,29 +31,6 @@ _log = structlog.get_logger(__name__)
 
 _TICK = timedelta(seconds=1)
 """How often a run tells where it stands; the contract promises watchers no more than once a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Where connections, directories and runs are kept."""
-
-    connections: ConnectionStore
-    directory: DirectoryStore
-    lists: DirectoryLists
-    runs: RunStore
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What the runner needs of those around it.
-
-    `spawn` gives a coroutine to a task group that outlives it; `on_commit` is awaited after each commit, before the
-    run is told to have succeeded; `on_end` hears of every run that ended.
-    """
-
-    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-    on_commit: Callable[[ConnectionId], Awaitable[None]]
-    on_end: Callable[[SyncRun], None]
 
 
 class SyncRunner:
@@ -95,13 +68,16 @@ class SyncRunner:
 
         Raises:
             ResourceNotFound: There is no such connection.
+            ConsentPending: It waits for its first consent.
             SyncInProgress: Another run of the connection has not ended.
         """
+        if (await self._stores.connections.get(connection_id)).state is ConnectionState.PENDING_CONSENT:
+            raise ConsentPending(f"connection `{connection_id}` cannot be synced before an administrator has consented")
         now = self._clock.now()
         run = SyncRun(
             id=SyncRunId(f"{now:%Y%m%dt%H%M%S}-{secrets.token_hex(4)}"),
             connection_id=connection_id,
-            mode=mode or SyncMode.INCREMENTAL,
+            mode=mode if mode is SyncMode.FULL else await self._possible_mode(connection_id),
             state=RunState.PENDING,
             create_time=now,
             request_id=request_id,
@@ -112,6 +88,14 @@ class SyncRunner:
             self._live[saved.id] = live
             live.task = self._hooks.spawn(self._drive(live))
         return saved
+
+    async def _possible_mode(self, connection_id: ConnectionId) -> SyncMode:
+        """Incremental, unless there is nothing yet that it could go on from."""
+        try:
+            await self._stores.lists.version(connection_id)
+        except DirectoryNotSynced:
+            return SyncMode.FULL
+        return SyncMode.INCREMENTAL
 
     async def get(self, connection_id: ConnectionId, run_id: SyncRunId) -> SyncRun:
         """Reads one run, with moving counters while it runs.
@@ -263,9 +247,21 @@ class SyncRunner:
         live.run = ended
         live.ended.set()
         self._hooks.on_end(live.run)
+        self._tell_drift(live)
         await self._tell_health(live.run)
         _log.info("sync_run_ended", state=ended.state.name, mode=ended.mode.name, **names_of(ended))
         await self._stores.directory.clean_up()
+
+    def _tell_drift(self, live: LiveRun) -> None:
+        changes = live.run.changes
+        if (
+            live.board.is_check
+            and live.run.state is RunState.SUCCEEDED
+            and changes is not None
+            and changes != Changes()
+        ):
+            _log.warning("sync_drift_repaired", changes=asdict(changes), **names_of(live.run))
+            self._hooks.on_drift(changes)
 
     async def _as_kept(self, run: SyncRun) -> SyncRun:
         """The run with the changes that the store counted as it applied them."""
@@ -276,7 +272,11 @@ class SyncRunner:
 
     async def _tell_health(self, run: SyncRun) -> None:
         state = ConnectionState.ACTIVE if run.state is RunState.SUCCEEDED else ConnectionState.DEGRADED
-        await self._stores.connections.set_health(run.connection_id, state=state, last_error=run.error)
+        told = run.error.metadata.get("missing_permissions") if run.error else ""
+        missing = None if told is None else tuple(filter(None, told.split(",")))
+        await self._stores.connections.set_health(
+            run.connection_id, state=state, last_error=run.error, missing_permissions=missing
+        )
 
     async def _end(self, live: LiveRun, state: RunState, error: ErrorReport) -> None:
         if live.run.state.is_final:

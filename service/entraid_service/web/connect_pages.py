@@ -4,9 +4,11 @@
 the connection and its first sync, which `.../events` tells live.
 """
 
+import secrets
 from contextlib import aclosing, suppress
 from http import HTTPStatus
 
+import structlog
 from aiohttp import web
 
 from entraid_service.connect.consents import ConsentDesk
@@ -21,10 +23,16 @@ from entraid_service.web.headers import Handler, page_headers
 from entraid_service.web.render import NOTHING, Html, Templates, facts, told
 from entraid_service.web.runs import FirstSyncs
 
+_log = structlog.get_logger(__name__)
+
 _MOST_GROUPS = 1000
 _LONGEST_GROUP = 512
 _TYPES = {"css": "text/css", "js": "text/javascript"}
-_STATUS = {"UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE, "NOT_FOUND": HTTPStatus.NOT_FOUND}
+_STATUS = {
+    "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "NOT_FOUND": HTTPStatus.NOT_FOUND,
+}
 
 
 class ConnectPages:
@@ -45,9 +53,9 @@ class ConnectPages:
             "/connect/outcome/{id:[0-9a-f]{16}}": self._outcome,
         }
         return [
-            *(web.get(path, self._page(handler)) for path, handler in shown.items()),
+            *(web.get(path, self._page(handler), allow_head=False) for path, handler in shown.items()),
             web.post("/connect/{link:[A-Za-z0-9_-]{43}}", self._page(self._begin)),
-            web.get("/connect/outcome/{id:[0-9a-f]{16}}/events", self._page(self._events)),
+            web.get("/connect/outcome/{id:[0-9a-f]{16}}/events", self._page(self._events), allow_head=False),
             web.get("/connect/static/{name}", self._static),
         ]
 
@@ -59,6 +67,14 @@ class ConnectPages:
                 return await handler(request)
             except EntraidError as error:
                 return self._trouble(error, link="")
+            except (web.HTTPException, ConnectionError):
+                raise
+            except Exception:  # noqa: BLE001 - the edge: a bug is told by an id, its text is for the log only
+                error_id = secrets.token_hex(8)
+                _log.exception("connect_page_broken", error_id=error_id)
+                return self._trouble(
+                    EntraidError(f"the service failed; its log tells more under `{error_id}`"), link=""
+                )
 
         return guarded
 

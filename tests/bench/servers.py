@@ -1,0 +1,120 @@
+"""The processes that the benchmark asks: our service as operators start it, and the peer that does nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from grpc import insecure_channel
+
+from bench import tenant
+from entraid.v1 import access_service_pb2 as pb
+
+TESTS = Path(__file__).resolve().parent.parent
+_START_SECONDS = 120.0
+_STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running one: its port, the processes that take calls, and how long it took from its start to an answer."""
+
+    port: int
+    pids: list[int]
+    first_answer_seconds: float = 0.0
+
+    def cpu_seconds(self) -> float:
+        """What its processes have used of processors so far."""
+        return sum(_cpu_seconds(pid) for pid in self.pids)
+
+    def resident_mib(self) -> list[float]:
+        """The memory of each process now."""
+        return [_status(pid, "VmRSS:") / 1024 for pid in self.pids]
+
+
+@contextmanager
+def ours(database: Path, folder: Path, *, workers: int) -> Iterator[Server]:
+    """Our service on a database, everything on, the audit log too; it asks Microsoft nothing."""
+    ready = folder / f"ready-{workers}.json"
+    environment = {
+        "ENTRAID_DATABASE_URL": f"sqlite:///{database}",
+        "ENTRAID_WORKERS": str(workers),
+        "ENTRAID_SYNC_INTERVAL": "0",
+        "ENTRAID_FULL_SYNC_INTERVAL": "0",
+        "ENTRAID_AUDIT_LOG": str(folder / f"audit-{workers}.log"),
+        "ENTRAID_LOG_LEVEL": "warning",
+        "ENTRAID_GRPC_ADDRESS": "127.0.0.1:0",
+        "ENTRAID_HTTP_ADDRESS": "127.0.0.1:0",
+    }
+    started = time.monotonic()
+    with _process([sys.executable, "-m", "entraid_service", "serve", "--ready-file", str(ready)], environment) as pid:
+        facts = json.loads(_await(ready))
+        port = int(facts["grpc_address"].rpartition(":")[2])
+        _ask(port)
+        yield Server(port, _workers(pid) if workers > 1 else [pid], time.monotonic() - started)
+
+
+@contextmanager
+def nothing(folder: Path) -> Iterator[Server]:
+    """The do-nothing peer."""
+    ready = folder / "nothing.port"
+    ready.unlink(missing_ok=True)
+    with _process([sys.executable, "-m", "bench.nothing", str(ready)], {}) as pid:
+        yield Server(int(_await(ready)), [pid])
+
+
+@contextmanager
+def _process(line: list[str], environment: dict[str, str]) -> Iterator[int]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ENTRAID")}
+    # As an installed package has them; without, each start would compile every module.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    process = subprocess.Popen(line, cwd=TESTS, env={**kept, **environment})
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(ready: Path) -> str:
+    deadline = time.monotonic() + _START_SECONDS
+    while not ready.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"`{ready.name}` was not written in time: see what the process printed above")
+        time.sleep(0.01)
+    return ready.read_text(encoding="utf-8")
+
+
+def _ask(port: int) -> None:
+    (request,) = tenant.requests(1, seed=0)
+    with insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = channel.unary_unary(
+            "/entraid.v1.AccessService/EvaluateAccess",
+            request_serializer=pb.EvaluateAccessRequest.SerializeToString,
+            response_deserializer=pb.EvaluateAccessResponse.FromString,
+        )
+        call(request, timeout=_START_SECONDS)
+
+
+def _workers(parent: int) -> list[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8").split()
+    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def _cpu_seconds(pid: int) -> float:
+    # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: user and system time are fields 14 and 15.
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _status(pid: int, name: str) -> int:
+    return int(Path(f"/proc/{pid}/status").read_text(encoding="utf-8").split(name)[1].split()[0])
