@@ -1,4 +1,4 @@
-"""`make bench-sync`: full sync, incremental sync, memory and the event loop, each as a ratio to something measured here.
+"""`make bench-sync`: full sync, incremental sync, memory, the event loop; each as a ratio to something measured here.
 
 Emulator, service and everything that it is held against are processes of their own. The order: a full sync into an
 empty store, the same pages by the shortest loop that could be written, a second full sync while decisions are asked
@@ -169,7 +169,7 @@ async def measure_full(folder: Path, *, users: int, groups: int) -> dict[str, ob
             figures["full_loop"] = service.ask()
             figures["bare"] = await asyncio.to_thread(others, "bare", cloud)
             names = [user.user_principal_name async for user in _first(client.list_users("bench"), 500)]
-            one = [g.display_name async for g in _first(client.list_groups("bench"), 1)][0]
+            one = await anext(g.display_name async for g in client.list_groups("bench"))
             service.ask()
             took: list[float] = []
             asker = asyncio.create_task(asking(client, names, one, took))

@@ -16,13 +16,12 @@ import httpx
 import orjson
 from azure.identity.aio import ClientSecretCredential
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
-from msgraph.generated.models.user_collection_response import UserCollectionResponse
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 from yarl import URL
 
-from bench.sync_cloud import CloudFacts
+from sync_cloud import CloudFacts
 from entraid_service.config import load
 from entraid_service.graph.queries import Queries
 from entraid_service.model.directory import CORE_ATTRIBUTES
@@ -102,7 +101,7 @@ async def sdk(cloud: CloudFacts, users: int) -> dict[str, float]:
             select=["id", *ATTRIBUTES], top=100, expand=["manager($select=id)"]
         )
         configuration = UsersRequestBuilder.UsersRequestBuilderGetRequestConfiguration(query_parameters=query)
-        page: UserCollectionResponse | None = await graph.users.get(request_configuration=configuration)
+        page = await graph.users.get(request_configuration=configuration)
         while page is not None:
             read += len(page.value or [])
             if read >= users or not page.odata_next_link:

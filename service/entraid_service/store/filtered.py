@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import aiosqlite
 
 from entraid_service.errors import InvalidFilter
-from entraid_service.model.filters import Filter, Membership, leaves
+from entraid_service.model.filters import MEMBER_COUNT, Comparison, Filter, Membership, leaves
 from entraid_service.model.ids import ConnectionId, GroupId, fold_name
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.store import rows
@@ -24,6 +24,8 @@ from entraid_service.store.rows import Key
 
 _STRETCH: Final = 4_000
 """Rows that one statement looks at: some 20 ms."""
+_COUNTED_STRETCH: Final = 200
+"""The same for groups whose members are counted: that is a walk for each of them."""
 _LONGEST_SECONDS: Final = 1.0
 """For a page, so that a filter that nothing passes does not keep the database from other readers."""
 
@@ -77,7 +79,7 @@ async def users_passing(db: aiosqlite.Connection, page: Page, tree: Filter) -> F
     keys = {leaf: await _group_key(db, generation, leaf) for leaf in leaves(tree) if isinstance(leaf, Membership)}
     answers = UserRows(generation, _parent(page.version.connection_id), keys)
     where = compile_filter(tree, answers, decode=rows.decode_user)
-    return await _passing(db, page, where, table="directory_user")
+    return await _passing(db, page, where, _Walk("directory_user", _STRETCH))
 
 
 async def groups_passing(db: aiosqlite.Connection, page: Page, tree: Filter) -> Found:
@@ -90,17 +92,27 @@ async def groups_passing(db: aiosqlite.Connection, page: Page, tree: Filter) -> 
     holders = {leaf: await _groups_of(db, generation, leaf) for leaf in leaves(tree) if isinstance(leaf, Membership)}
     answers = GroupRows(generation, _parent(page.version.connection_id), holders)
     where = compile_filter(tree, answers, decode=rows.decode_group)
-    return await _passing(db, page, where, table="directory_group")
+    is_counted = any(isinstance(leaf, Comparison) and leaf.field == MEMBER_COUNT for leaf in leaves(tree))
+    return await _passing(db, page, where, _Walk("directory_group", _COUNTED_STRETCH if is_counted else _STRETCH))
 
 
-async def _passing(db: aiosqlite.Connection, page: Page, where: Where[R], *, table: str) -> Found:
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Which rows are gone through, and how many at a time."""
+
+    table: str
+    stretch: int
+
+
+async def _passing(db: aiosqlite.Connection, page: Page, where: Where[R], walk: _Walk) -> Found:
     await where.register(db)
-    query = _PASSING.format(table=table, where=where.sql)
+    query = _PASSING.format(table=walk.table, where=where.sql)
+    find_end = _END.format(table=walk.table)
     generation, start = page.version.generation, page.start
     end_of_time = time.monotonic() + _LONGEST_SECONDS
     found: list[sqlite3.Row] = []
     while True:
-        ends = list(await db.execute_fetchall(_END.format(table=table), (generation, start, _STRETCH - 1)))
+        ends = list(await db.execute_fetchall(find_end, (generation, start, walk.stretch - 1)))
         end: Key | None = ends[0][0] if ends else None
         values = (generation, start, end, end, *where.values, page.limit - len(found))
         found += await db.execute_fetchall(query, values)

@@ -13,7 +13,14 @@ from datetime import timedelta
 
 import structlog
 
-from entraid_service.errors import ConsentPending, EntraidError, ResourceNotFound, RunSuperseded, StoreUnavailable
+from entraid_service.errors import (
+    ConsentPending,
+    DirectoryNotSynced,
+    EntraidError,
+    ResourceNotFound,
+    RunSuperseded,
+    StoreUnavailable,
+)
 from entraid_service.model.connection import ConnectionState
 from entraid_service.model.ids import ConnectionId, SyncRunId
 from entraid_service.model.report import ErrorReport
