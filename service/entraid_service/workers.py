@@ -73,7 +73,7 @@ async def supervised(settings: Settings) -> AsyncIterator[app.Endpoints]:
                     keeper.cancel()
                 are_stopped = await asyncio.gather(*(post.stop() for post in team))
         if not all(are_stopped):
-            raise StoreUnavailable("a worker did not stop in time and was killed; calls may have been cut off")
+            raise SystemExit(1)  # the log tells which one was killed, and calls may have been cut off
 
 
 @contextmanager
@@ -113,8 +113,11 @@ async def _all_serving(team: list["_Post"]) -> None:
     Raises:
         StoreUnavailable: One of them cannot start.
     """
-    async with asyncio.timeout(_START_SECONDS):
-        await asyncio.gather(*(post.began() for post in team))
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            await asyncio.gather(*(post.began() for post in team))
+    except TimeoutError as error:
+        raise StoreUnavailable(f"not all workers took calls within {_START_SECONDS:g} s: see the log") from error
     for post in team:
         post.tell_all_serving()
 

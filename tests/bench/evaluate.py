@@ -209,7 +209,7 @@ def _machine() -> str:
 
 def _write_page(table: str) -> None:
     picture = "![Median latency over calls under way](benchmarks-evaluate.svg)"
-    body = "\n\n".join((_MARK, _machine(), table, picture, _END_MARK))
+    body = f"{_MARK}\n\n{_machine()}\n\n{table}\n\n{picture}\n\n{_END_MARK}"
     page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else f"# Benchmarks\n\n{_MARK}\n{_END_MARK}\n"
     if _MARK not in page:
         page += f"\n{_MARK}\n{_END_MARK}\n"

@@ -87,7 +87,6 @@ class _Connection:
     def __init__(self, order: Order, bodies: "itertools.cycle[bytes]", tally: _Tally) -> None:
         self.socket = socket.create_connection(("127.0.0.1", order.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.is_over = False
         self._is_streaming = order.method == "StreamEvaluateAccess"
         self._bodies = bodies
         self._tally = tally
@@ -153,10 +152,9 @@ class _Connection:
         self._tally.latencies.append(time.perf_counter() - self._sent_at.pop(stream))
         answer = self._answer.pop(stream, b"")
         self._note(answer)
-        if not self.is_over:
-            if self._is_streaming:
-                raise ConnectionError("the server ended a stream")
-            self._call()
+        if self._is_streaming:
+            raise ConnectionError("the server ended a stream")
+        self._call()
 
     def _note(self, answer: bytes) -> None:
         if len(answer) <= _MESSAGE_HEAD:
@@ -175,8 +173,7 @@ class _Connection:
             self._note(data[place : place + _MESSAGE_HEAD + size])
             self._tally.latencies.append(now - self._in_flight.pop(0))
             place += _MESSAGE_HEAD + size
-            if not self.is_over:
-                self._send_message(1)
+            self._send_message(1)
         self._answer[1] = data[place:]
 
     def _headers(self, stream: int) -> None:

@@ -1,6 +1,6 @@
 """What the sync is held against: the shortest loop that fetches the same pages, and Microsoft's own SDK.
 
-Run as a process of its own for each figure: `python sync_others.py bare|sdk READY.json [USERS]`, which prints JSON.
+Run as a process of its own for each figure, `python -m bench.sync_others bare|sdk READY.json [USERS]`; prints JSON.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 from yarl import URL
 
-from sync_cloud import CloudFacts
+from bench.sync_cloud import CloudFacts
 from entraid_service.config import load
 from entraid_service.graph.queries import Queries
 from entraid_service.model.directory import CORE_ATTRIBUTES

@@ -22,9 +22,12 @@ PATIENCE_MS = 15_000
 Visit = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser of this machine, without a window."""
+    """The browser of this machine, without a window.
+
+    For a module, not longer: Playwright keeps an event loop running in this thread, and asyncio tests could not begin.
+    """
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
         pytest.skip("no Chromium is installed: `apt-get install chromium`, then run this again")

@@ -98,6 +98,15 @@ class Site:
         request = pb.GetConnectionRequest(name=f"connections/{name}")
         return self.call("ConnectionService/GetConnection", request, pb.GetConnectionResponse).connection
 
+    def get_degraded(self, name: str, word: str) -> pb.Connection:
+        """Reads a connection whose error tells of `word`, which it does a moment after the run has ended."""
+        deadline = time.monotonic() + SECONDS
+        while word not in (found := self.get(name)).last_error.message:
+            assert time.monotonic() < deadline, found.last_error.message
+            time.sleep(0.05)
+        assert found.state == pb.Connection.STATE_DEGRADED
+        return found
+
     def complete(self, callback_uri: str) -> pb.Connection:
         """Hands a redirect over."""
         request = pb.CompleteConsentRequest(callback_uri=callback_uri)

@@ -55,4 +55,4 @@ def test_who_is_eligible_is_who_is_allowed(service: Service, connection: str) ->
     ended = grpcurl("-d", "@", service.target, "entraid.v1.AccessService/StreamEvaluateAccess", stdin=asked)
     first = json_format.Parse(ended.out[: ended.out.index("\n}\n") + 2], pb.StreamEvaluateAccessResponse())
     assert (first.correlation_id, first.response.decision) == ("a", pb.DECISION_ALLOW)
-    assert ended.out.count('"correlationId"') == 2
+    assert ended.out.count('"correlation_id"') == 2

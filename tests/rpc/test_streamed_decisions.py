@@ -99,12 +99,14 @@ async def test_a_caller_who_does_not_read_is_not_read(server: Server) -> None:
     """The server stops taking messages once its answers are not taken, instead of piling them up."""
     await server.commit(await server.add_connection())
     taken = 0
+    wordy = ask("m")
+    wordy.request.condition.group.values[:] = ["x" * 1000] * 3  # which the ground of the denial repeats
 
     async def endless() -> AsyncIterator[pb.StreamEvaluateAccessRequest]:
         nonlocal taken
         while True:
             taken += 1
-            yield ask("m" * 128)
+            yield wordy
 
     call = server.access.StreamEvaluateAccess(endless())
     await anext(aiter(call))

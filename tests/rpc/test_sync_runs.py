@@ -140,6 +140,7 @@ async def test_runs_are_cancelled_and_approved(server: Server) -> None:
     name = (await server.sync.Sync(pb.SyncRequest(connection="connections/main"))).sync_run.name
     cancelled = await server.sync.CancelSyncRun(pb.CancelSyncRunRequest(name=name))
     assert cancelled.sync_run.state == pb.SyncRun.STATE_CANCELLED
+    name = (await server.sync.Sync(pb.SyncRequest(connection="connections/main"))).sync_run.name
     approved = await server.sync.ApproveSyncRun(pb.ApproveSyncRunRequest(name=name))
     assert approved.sync_run.state == pb.SyncRun.STATE_SUCCEEDED
     with pytest.raises(grpc.aio.AioRpcError) as malformed:

@@ -10,7 +10,7 @@ from entraid_client.commands.exit_codes import ExitCode
 from entraid_client.commands.names import CONNECTION
 from entraid_client.commands.session import Session, with_session
 from entraid_client.show.screen import Json, as_json, plain
-from entraid_client.show.status import connection_details, connections_table, runs_table
+from entraid_client.show.status import connection_details, connections_table, runs_table, waiting_runs
 
 if TYPE_CHECKING:
     from entraid.v1.sync_service_pb2 import SyncRun
@@ -59,6 +59,8 @@ async def _one(client: EntraidClient, session: Session, name: str, *, runs: int)
     session.screen.out.print(connection_details(connection))
     if latest:
         session.screen.out.print(runs_table(latest))
+    for warning in waiting_runs(latest):
+        session.screen.out.print(plain(warning, "yellow"), soft_wrap=True)
     return ExitCode.OK
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from entraid.v1.connection_service_pb2 import Connection
 from entraid.v1.sync_service_pb2 import SyncRun
 from entraid_client.show.screen import plain
-from entraid_client.show.words import connection_state, last_segment, moment, run_state, sync_mode
+from entraid_client.show.words import age, connection_state, last_segment, moment, run_state, sync_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ _RUN_STYLES: Final[Mapping[int, str]] = {
 
 def connections_table(connections: Iterable[Connection]) -> Table:
     """One row per connection."""
-    table = _table("connection", "name", "tenant", "state", "last sync")
+    table = _table("connection", "name", "tenant", "state", "last sync", "age", "credential expires")
     for connection in connections:
         table.add_row(
             plain(last_segment(connection.name), "bold"),
@@ -37,8 +37,19 @@ def connections_table(connections: Iterable[Connection]) -> Table:
             plain(connection.tenant_id or "-"),
             plain(connection_state(connection.state), _CONNECTION_STYLES.get(connection.state, "")),
             plain(moment(connection.snapshot.sync_time)),
+            plain(age(connection.snapshot.sync_time)),
+            plain(moment(connection.credential_expire_time)),
         )
     return table
+
+
+def waiting_runs(runs: Iterable[SyncRun]) -> list[str]:
+    """A warning for each run that waits for a person, with what to do about it."""
+    return [
+        f"{last_segment(run.name)} is held back: {run.error.message}; next: entraidctl approve {run.name}"
+        for run in runs
+        if run.state == SyncRun.STATE_HELD
+    ]
 
 
 def connection_details(connection: Connection) -> Table:
@@ -62,7 +73,7 @@ def _connection_rows(connection: Connection) -> Iterable[tuple[str, str, str]]:
     if connection.missing_permissions:
         yield "missing permissions", ", ".join(connection.missing_permissions), "red"
     yield "credential expires", moment(connection.credential_expire_time), ""
-    yield "last sync", moment(connection.snapshot.sync_time), ""
+    yield "last sync", f"{moment(connection.snapshot.sync_time)} {age(connection.snapshot.sync_time)}".strip(), ""
     if connection.HasField("last_error"):
         yield "last error", connection.last_error.message, "red"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from entraid.v1 import access_service_pb2, connection_service_pb2, directory_service_pb2, sync_service_pb2
@@ -73,6 +74,17 @@ def moment(time: Timestamp) -> str:
     if not time.seconds:
         return "-"
     return f"{time.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
+
+
+def age(time: Timestamp) -> str:
+    """How long ago, in the largest fitting unit, for example `3 min ago`; empty where it is not set."""
+    if not time.seconds:
+        return ""
+    seconds = max(0, int((datetime.now(UTC) - time.ToDatetime(UTC)).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
 
 
 def count(number: int, noun: str) -> str:

@@ -190,9 +190,13 @@ class StandardOutput:
     """The `Sink` for those who collect what a container prints."""
 
     def write(self, lines: bytes) -> None:
-        """See `Sink`."""
-        sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
+        """See `Sink`. Line by line, as several processes may write: what is short goes into a pipe whole.
+
+        https://man7.org/linux/man-pages/man7/pipe.7.html (PIPE_BUF).
+        """
+        for line in lines.splitlines(keepends=True):
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
 
 
 async def _succeeds(work: "asyncio.Future[None]") -> bool:

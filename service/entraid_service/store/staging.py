@@ -42,6 +42,9 @@ _USERS_PER_BATCH = 20_000
 _GROUPS_PER_BATCH = 20_000
 _EDGES_PER_BATCH = 20_000
 
+# Rows that are encoded in one go: decisions are answered on the same event loop, and wait for it some milliseconds.
+_ROWS_PER_TURN = 100
+
 _PUT_GROUP = "INSERT OR REPLACE INTO directory_group (generation, object_id, record) VALUES (?, ?, ?)"
 _PUT_MEMBERSHIP = "INSERT OR IGNORE INTO membership (generation, group_id, member_id) VALUES (?, ?, ?)"
 _PUT_NESTING = "INSERT OR IGNORE INTO nesting (generation, group_id, child_id) VALUES (?, ?, ?)"
@@ -70,14 +73,19 @@ class SqliteStaging:
     async def put_users(self, users: Sequence[User]) -> None:
         """Adds users; see the port."""
         async with self._writing():
-            self._users.update((row.key, row) for row in map(user_row, users))
+            for start in range(0, len(users), _ROWS_PER_TURN):
+                self._users.update((row.key, row) for row in map(user_row, users[start : start + _ROWS_PER_TURN]))
+                await asyncio.sleep(0)
             if len(self._users) >= _USERS_PER_BATCH:
                 await self._flush()
 
     async def put_groups(self, groups: Sequence[Group]) -> None:
         """Adds groups; see the port."""
         async with self._writing():
-            self._groups.update((rows.encode_id(group.id), rows.encode_group(group)) for group in groups)
+            for start in range(0, len(groups), _ROWS_PER_TURN):
+                portion = groups[start : start + _ROWS_PER_TURN]
+                self._groups.update((rows.encode_id(group.id), rows.encode_group(group)) for group in portion)
+                await asyncio.sleep(0)
             if len(self._groups) >= _GROUPS_PER_BATCH:
                 await self._flush()
 
