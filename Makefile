@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help install demo test check lint types imports protos protos-check breaking dockerfile lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make .venv with everything, from the lock file
 
@@ -24,6 +24,29 @@ demo: $(STAMP) ## Start the emulator and the service, and walk through connect, 
 
 test: $(STAMP) ## Run the tests
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+test-slow: $(STAMP) ## The tests that the default run leaves out
+	@$(BIN)/pytest -m slow -o timeout=3600
+
+fuzz: $(STAMP) ## Random changes, conditions and filters against their oracles, many more than in `test`
+	@FUZZ_SEEDS=5000 $(BIN)/pytest tests/sync/test_random_changes.py
+	@FUZZ_FACTOR=10 $(BIN)/pytest tests/evaluate/test_against_oracle.py tests/rpc/test_search_against_evaluate.py tests/store/test_filters.py
+
+crash: $(STAMP) ## kill -9 at 200 random points of syncs, and of the store's own steps and migrations
+	@CRASH_KILLS=200 $(BIN)/pytest tests/sync/test_crash.py
+	@$(BIN)/pytest -m slow tests/store/test_crash.py
+
+bench: bench-evaluate bench-sync ## Both benchmarks
+
+bench-evaluate: $(STAMP) ## What a decision costs beside the RPC that carries it
+	@cd tests && ../$(BIN)/python -m bench.evaluate --write
+
+bench-sync: $(STAMP) ## What a sync costs beside the bare reading and writing
+	@cd tests && ../$(BIN)/python -m bench.sync
+
+browser: ## Install what the browser tests load, into build/browser (needs npm; the tests need Chromium as well)
+	@mkdir -p build/browser && cp tests/browser/package.json tests/browser/package-lock.json build/browser/
+	@npm ci --prefix build/browser --ignore-scripts --no-audit --no-fund
 
 check: lint types imports protos-check dockerfile ## Everything that reads the code and runs none of it
 

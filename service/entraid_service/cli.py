@@ -22,6 +22,8 @@ from entraid_service.errors import EntraidError
 from entraid_service.oauth.keys import KeyUnusable
 from entraid_service.rotation import rotate_key
 from entraid_service.store.migrate import migrate as migrate_store
+from entraid_service.store.rebuild import Rebuilt
+from entraid_service.store.rebuild import rebuild as rebuild_store
 
 _HEALTH_TIMEOUT_SECONDS = 3.0
 
@@ -66,10 +68,15 @@ def serve(file: str | None, ready_file: Path | None, **flags: str | None) -> Non
 
 @main.command()
 @_config
-def migrate(file: str | None) -> None:
+@click.option(
+    "--rebuild", is_flag=True, help="Move a damaged database aside first, and keep the connections that can be read."
+)
+def migrate(file: str | None, *, rebuild: bool) -> None:
     """Bring the database to this version's schema; `serve` does so too when it starts."""
     settings = _load(file, {})
     try:
+        if rebuild:
+            _tell_rebuilt(asyncio.run(rebuild_store(settings.database_path())))
         version = asyncio.run(migrate_store(settings.database_path()))
     except EntraidError as error:
         raise click.ClickException(str(error)) from error
@@ -122,6 +129,14 @@ def health(file: str | None, **flags: str | None) -> None:
             click.echo(answer.read().decode().strip())
     except (OSError, urllib.error.URLError) as error:
         raise click.ClickException(f"`{url}` does not answer that it is ready: {error}") from error
+
+
+def _tell_rebuilt(rebuilt: Rebuilt | None) -> None:
+    if rebuilt is None:
+        click.echo("the database is sound; nothing was moved")
+    else:
+        click.echo(f"the damaged database is `{rebuilt.moved_to}` now; {rebuilt.connections} connections were kept")
+        click.echo("sync each of them: directory data is read anew")
 
 
 def _load(file: str | None, flags: dict[str, str | None]) -> Settings:
