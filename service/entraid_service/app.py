@@ -4,6 +4,7 @@ Knows everything, decides nothing.
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -106,6 +107,10 @@ async def running(settings: Settings, place: Place = ALONE) -> AsyncIterator[End
         is_ready.set()
         stack.callback(is_ready.clear)
         endpoints = Endpoints(_with_port(settings.grpc_address, port), _with_port(settings.http_address, http_port))
+        # What was built to stay is taken out of garbage collection: going through it again and again holds the loop
+        # for tens of milliseconds, and finds nothing.
+        gc.collect()
+        gc.freeze()
         _log.info("serving", grpc=endpoints.grpc_address, http=endpoints.http_address)
         yield endpoints
         _log.info("stopping")

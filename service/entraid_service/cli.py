@@ -25,6 +25,7 @@ from entraid_service.store.migrate import migrate as migrate_store
 from entraid_service.store.rebuild import Rebuilt
 from entraid_service.store.rebuild import rebuild as rebuild_store
 
+_COMMANDS = "entraid.commands"
 _HEALTH_TIMEOUT_SECONDS = 3.0
 
 _config = click.option(
@@ -32,14 +33,27 @@ _config = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Our commands, and those of other packages, which are loaded when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, ordered by name."""
+        return sorted({*super().list_commands(ctx), *(entry.name for entry in entry_points(group=_COMMANDS))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of ours, else one of another package."""
+        if (ours := super().get_command(ctx, cmd_name)) is not None:
+            return ours
+        for entry in entry_points(group=_COMMANDS, name=cmd_name):
+            found: click.Command = entry.load()
+            return found
+        return None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="entraid")
 def main() -> None:
     """Connect Microsoft Entra ID tenants, keep a copy of their directory, and decide from it who may ask for access."""
-
-
-for _entry in entry_points(group="entraid.commands"):
-    main.add_command(_entry.load(), _entry.name)
 
 
 @main.command()
