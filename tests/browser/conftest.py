@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from consent.conftest import emulator, running_site, site
 
@@ -32,6 +32,7 @@ def chromium() -> Iterator[Browser]:
     if program is None:
         pytest.skip("no Chromium is installed: `apt-get install chromium`, then run this again")
     # Containers run as root without the kernel's user namespaces that Chromium's sandbox wants.
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
