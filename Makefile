@@ -29,8 +29,8 @@ test-slow: $(STAMP) ## The tests that the default run leaves out
 	@$(BIN)/pytest -m slow -o timeout=3600
 
 fuzz: $(STAMP) ## Random changes, conditions and filters against their oracles, many more than in `test`
-	@FUZZ_SEEDS=5000 $(BIN)/pytest tests/sync/test_random_changes.py
-	@FUZZ_FACTOR=10 $(BIN)/pytest tests/evaluate/test_against_oracle.py tests/rpc/test_search_against_evaluate.py tests/store/test_filters.py
+	@FUZZ_SEEDS=5000 $(BIN)/pytest -n 2 tests/sync/test_random_changes.py
+	@FUZZ_FACTOR=10 $(BIN)/pytest -n 2 tests/evaluate/test_against_oracle.py tests/rpc/test_search_against_evaluate.py tests/store/test_filters.py
 
 crash: $(STAMP) ## kill -9 at 200 random points of syncs, and of the store's own steps and migrations
 	@CRASH_KILLS=200 $(BIN)/pytest tests/sync/test_crash.py

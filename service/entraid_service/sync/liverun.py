@@ -15,11 +15,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class LiveRun:
-    """A run in this process."""
+    """A run in this process. `outcome` is set as soon as it took effect or is held, before that is told."""
 
     run: SyncRun
     board: ProgressBoard
     task: asyncio.Task[None] | None = None
+    outcome: SyncRun | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     stopped_by: str = "the service shut down"
 

@@ -246,16 +246,17 @@ class SyncRunner:
             settings=self._settings,
             board=live.board,
         )
-        ended = await attempt.run(live.run)
+        live.outcome = ended = await attempt.run(live.run)
         if ended.state is RunState.SUCCEEDED:
             # Not told before decisions are made from it: whoever saw it succeed is answered from its snapshot.
             await self._hooks.on_commit(connection.id)
-            ended = await self._as_kept(ended)
+            live.outcome = ended = await self._as_kept(ended)
+        with suppress(StoreUnavailable):  # the next run tells it
+            await self._tell_health(ended)
         live.run = ended
         live.ended.set()
         self._hooks.on_end(live.run)
         self._tell_drift(live)
-        await self._tell_health(live.run)
         _log.info("sync_run_ended", state=ended.state.name, mode=ended.mode.name, **names_of(ended))
         await self._stores.directory.clean_up()
 
@@ -286,8 +287,9 @@ class SyncRunner:
         )
 
     async def _end(self, live: LiveRun, state: RunState, error: ErrorReport) -> None:
-        if live.run.state.is_final:
-            # It had succeeded; what failed is the tidying up behind it.
+        if live.outcome is not None:
+            # It took effect, or is held; what failed or was stopped is the tidying up behind it.
+            live.run = live.outcome
             _log.warning("sync_run_tidying_failed", error=error.message, **names_of(live.run))
             return
         live.run = replace(live.now(), state=state, error=error, end_time=self._clock.now())
