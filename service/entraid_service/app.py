@@ -51,6 +51,9 @@ from entraid_service.web.runs import FirstSyncs
 
 _log = structlog.get_logger(__name__)
 
+_DRAIN = timedelta(milliseconds=200)
+"""How long calls are still taken after health said NOT_SERVING, for clients who have not heard of it."""
+
 _GRACE = timedelta(seconds=5)
 """How long calls under way are given at the end; a container is killed after ten seconds."""
 
@@ -103,7 +106,7 @@ async def running(settings: Settings, place: Place = ALONE) -> AsyncIterator[End
             await listener.start()
         server = GrpcServer(_server_settings(settings, place), facades)
         port = await server.start()
-        stack.push_async_callback(server.stop, _GRACE)
+        stack.push_async_callback(server.stop, _GRACE, drain=_DRAIN)
         is_ready.set()
         stack.callback(is_ready.clear)
         endpoints = Endpoints(_with_port(settings.grpc_address, port), _with_port(settings.http_address, http_port))

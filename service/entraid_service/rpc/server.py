@@ -4,6 +4,7 @@ Start: services, health and reflection are added, the port is bound, calls are t
 says NOT_SERVING and watches end first, then calls in flight get their grace.
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -32,6 +33,7 @@ from entraid_service.rpc.freshness import ServedSnapshots
 from entraid_service.rpc.interceptors import AccessLog, FaultBarrier, Translation
 from entraid_service.rpc.reflection import add_reflection
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
+from entraid_service.rpc.stopping import Gate
 from entraid_service.rpc.sync_service import SyncService
 from entraid_service.rpc.tls import TlsFiles, server_credentials
 from entraid_service.rpc.wrapping import Registrar
@@ -103,6 +105,7 @@ class GrpcServer:
             maximum_concurrent_rpcs=settings.most_calls,
         )
         self._health = health.HealthService(SERVICES)
+        self._gate = Gate()
         self._sync_service = SyncService(facades)
         self._add_services(facades)
 
@@ -120,11 +123,16 @@ class GrpcServer:
         self._health.start()
         return port
 
-    async def stop(self, grace: timedelta) -> None:
+    async def stop(self, grace: timedelta, *, drain: timedelta = timedelta(0)) -> None:
         """Says so, takes no more calls, and cancels those that have not ended after `grace`. May be repeated."""
         self._health.stop()
         self._sync_service.stop_watches()
         self._access_service.stop_streams()
+        # gRPC cancels calls that arrive while it stops. So for a while they are still taken, from those who have not
+        # heard yet, then refused in words, and only then gRPC stops.
+        await asyncio.sleep(drain.total_seconds())
+        self._gate.is_closed = True
+        await asyncio.sleep(drain.total_seconds() / 2)
         await self._server.stop(grace.total_seconds())
 
     def set_serving(self, service: str, *, is_serving: bool) -> None:
@@ -142,7 +150,8 @@ class GrpcServer:
         connections = ConnectionService(facades, served=served)
         # It takes services as a server does, which is all that the generated code needs of one.
         server = cast(
-            "grpc.aio.Server", Registrar(self._server, (Translation(), AccessLog(facades.metrics), FaultBarrier()))
+            "grpc.aio.Server",
+            Registrar(self._server, (self._gate, Translation(), AccessLog(facades.metrics), FaultBarrier())),
         )
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(self._access_service, server)
         connection_service_pb2_grpc.add_ConnectionServiceServicer_to_server(connections, server)

@@ -1,4 +1,4 @@
-"""Streams that end when the server stops."""
+"""The end of a server: new calls are refused in plain words, and streams end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from entraid_service.errors import RetryLater
+from entraid_service.rpc.wrapping import Behaviour, Context, StreamBehaviour, Wrapping
 
 T = TypeVar("T")
 
@@ -35,3 +36,24 @@ async def until(stopping: asyncio.Event, items: AsyncIterator[T]) -> AsyncIterat
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+
+
+class Gate(Wrapping):
+    """Refuses new calls once it is closed: gRPC itself would cancel those that arrive while it stops."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def around_unary(self, method: str, behaviour: Behaviour) -> Behaviour:  # noqa: ARG002 - the same for all
+        """See `Wrapping`."""
+
+        async def guarded(request: object, context: Context) -> object:
+            if self.is_closed:
+                raise RetryLater("the service is stopping: call again, another one may take it")
+            return await behaviour(request, context)
+
+        return guarded
+
+    def around_stream(self, method: str, behaviour: StreamBehaviour) -> StreamBehaviour:  # noqa: ARG002 - as above
+        """Streams are as they were: those that are open end by `until`, the others fail as they begin."""
+        return behaviour
