@@ -66,6 +66,6 @@ async def test_a_group_of_many_members_does_not_hold_the_loop(cloud: ScriptedClo
     )
     cloud.on("/groups/delta", web.Response(body=orjson.dumps(body), content_type="application/json"))
     async with held() as stretches:
-        (page,) = [part async for part in cloud.directory().group_changes()]
-    assert len(page.items) == 120
+        parts = [part async for part in cloud.directory().group_changes()]
+    assert sum(len(part.items) for part in parts) == 120
     assert max(stretches) < sum(stretches) / 3

@@ -7,6 +7,7 @@ it out would keep what is served as it was before the change, for as long as not
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 
 from yarl import URL
 
@@ -26,13 +27,16 @@ from entraid_service.graph.pages import RawPage
 from entraid_service.graph.permissions import GROUPS, Subject, users_with
 from entraid_service.graph.queries import Queries, whole_properties
 from entraid_service.graph.reader import Reader, is_not_offered
-from entraid_service.graph.turns import Turns
+from entraid_service.turns import Turns
 from entraid_service.model.changes import GroupChange, GroupFeedItem, MemberChange, Removal, UserFeedItem
 from entraid_service.model.ids import GroupId
 from entraid_service.ports import FeedPage, Skipped
 
 _PORTION = 500
 """Members that are decoded in one go, and go into one change."""
+
+_PART = 5_000
+"""Members after which a part of a page is passed on."""
 
 _UNTRACKED = frozenset(
     {
@@ -56,6 +60,26 @@ _UNTRACKED = frozenset(
     }
 )
 """Properties whose changes the users' feed does not tell, https://learn.microsoft.com/graph/api/user-delta."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """What was read of a page of groups since the last part: changes, what was odd, and how many members."""
+
+    items: list[GroupFeedItem] = field(default_factory=list)
+    odd: list[Skipped] = field(default_factory=list)
+    odd_members: list[Skipped] = field(default_factory=list)
+    members: int = 0
+
+    def page(self, *, is_first_round: bool, delta_link: str = "") -> FeedPage[GroupFeedItem]:
+        """The part as it is passed on.
+
+        Raises:
+            ListExpired: As `_refuse_lost`.
+        """
+        if not is_first_round:
+            _refuse_lost(self.odd, subject=GROUPS)
+        return FeedPage(self.items, self.odd + self.odd_members, delta_link)
 
 
 class Feeds:
@@ -95,7 +119,9 @@ class Feeds:
         urls = self._queries.group_feed(only)
         async with aclosing(self._round(urls, link=link, subject=GROUPS)) as pages:
             async for raw in pages:
-                yield await self._group_page(raw, is_first_round=not link)
+                async with aclosing(self._group_parts(raw, is_first_round=not link)) as parts:
+                    async for part in parts:
+                        yield part
 
     async def _round(self, urls: Sequence[URL], *, link: str, subject: Subject) -> AsyncGenerator[RawPage, None]:
         pages = self._reader.next_round(link, subject=subject) if link else self._first_round(urls, subject=subject)
@@ -116,26 +142,30 @@ class Feeds:
                 raise
             raise FeedUnsupported(f"this tenant has no feed of {subject.name}: {error}") from error
 
-    async def _group_page(self, raw: RawPage, *, is_first_round: bool) -> FeedPage[GroupFeedItem]:
-        items: list[GroupFeedItem] = []
-        odd: list[Skipped] = []
-        odd_members: list[Skipped] = []
-        turns = Turns()
+    async def _group_parts(
+        self, raw: RawPage, *, is_first_round: bool
+    ) -> AsyncGenerator[FeedPage[GroupFeedItem], None]:
+        """A page in parts of some thousand members, as pages may have very many; the last part has the link."""
+        part, turns = _Part(), Turns()
+        is_cut = False
         for record in raw.records:
             try:
                 entry = decode_group_entry(as_object(record), is_first_round=is_first_round)
             except OddRecord as error:
-                odd.append(Skipped(known_id(record), str(error)))
+                part.odd.append(Skipped(known_id(record), str(error)))
                 continue
             if isinstance(entry, Removal):
-                items.append(entry)
+                part.items.append(entry)
             else:
-                items += await self._changes(entry, skipped=odd_members, turns=turns)
+                part.items += await self._changes(entry, skipped=part.odd_members, turns=turns)
+                part.members += len(entry.members)
             await turns.take_turns()
-        if not is_first_round:
-            _refuse_lost(odd, subject=GROUPS)
-        refuse_all_odd(items, odd, what="changes of groups")
-        return FeedPage(items, odd + odd_members, raw.delta_link)
+            if part.members >= _PART:
+                yield part.page(is_first_round=is_first_round)
+                part, is_cut = _Part(), True
+        if not is_cut:
+            refuse_all_odd(part.items, part.odd, what="changes of groups")
+        yield part.page(is_first_round=is_first_round, delta_link=raw.delta_link)
 
     async def _changes(self, entry: GroupEntry, *, skipped: list[Skipped], turns: Turns) -> list[GroupFeedItem]:
         """What an entry means; a group that was told in part is read, and may be gone by now."""

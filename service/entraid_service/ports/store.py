@@ -128,7 +128,7 @@ class Staging(Protocol):
         groups: Collection[GroupId] = (),
         members_of: Collection[GroupId] = (),
     ) -> None:
-        """Drops these edges (group, member), all edges from and to these groups, and all members of these groups."""
+        """Drops these edges (group, member), these groups with all edges from and to them, all members of these."""
 
     async def keep_members_only(self) -> None:
         """Drops users who are in none of the staged groups (Groups to Sync: the members are the synced users)."""

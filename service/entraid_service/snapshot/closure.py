@@ -31,7 +31,8 @@ class GroupClosure:
         """Takes the synced groups, every (group, group directly in it), and the groups with unreadable members."""
         self._groups = groups
         self.opaque: frozenset[GroupId] = frozenset(opaque)
-        edges = sorted(set(nesting))
+        # Not sorted as a whole: that holds the interpreter, and with it the event loop, for as long as it takes.
+        edges = dict.fromkeys(nesting)
         self._children = _grouped((parent, child) for parent, child in edges if child in groups and parent in groups)
         self._parents = _grouped((child, parent) for parent, child in edges if child in groups and parent in groups)
         self.outside: frozenset[GroupId] = frozenset(id_ for edge in edges for id_ in edge if id_ not in groups)

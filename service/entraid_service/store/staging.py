@@ -44,6 +44,7 @@ _EDGES_PER_BATCH = 20_000
 
 # Rows that are encoded in one go: decisions are answered on the same event loop, and wait for it some milliseconds.
 _ROWS_PER_TURN = 100
+_EDGES_PER_TURN = 1_000
 
 _PUT_GROUP = "INSERT OR REPLACE INTO directory_group (generation, object_id, record) VALUES (?, ?, ?)"
 _PUT_MEMBERSHIP = "INSERT OR IGNORE INTO membership (generation, group_id, member_id) VALUES (?, ?, ?)"
@@ -92,12 +93,9 @@ class SqliteStaging:
     async def put_memberships(self, memberships: Sequence[Membership]) -> None:
         """Adds edges; see the port. Members that are neither users nor groups are left out."""
         async with self._writing():
-            for edge in memberships:
-                row = (self.generation, rows.encode_id(edge.group_id), rows.encode_id(edge.member_id))
-                if edge.kind is MemberKind.USER:
-                    self._edges.append(row)
-                elif edge.kind is MemberKind.GROUP:
-                    self._nestings.append(row)
+            for start in range(0, len(memberships), _EDGES_PER_TURN):
+                self._add_edges(memberships[start : start + _EDGES_PER_TURN])
+                await asyncio.sleep(0)
             if len(self._edges) + len(self._nestings) >= _EDGES_PER_BATCH:
                 await self._flush()
 
@@ -126,7 +124,7 @@ class SqliteStaging:
         groups: Collection[GroupId] = (),
         members_of: Collection[GroupId] = (),
     ) -> None:
-        """Drops these edges, those from and to these groups, and all members of these groups; see the port."""
+        """Drops these edges, these groups with theirs, and all members of these groups; see the port."""
         async with self._writing():
             await self._flush()
             await take_back(self._database, self.generation, edges=edges, groups=groups, members_of=members_of)
@@ -206,6 +204,14 @@ class SqliteStaging:
             await gen.check_writable(db, self.generation, self._connection)
         for table in tables:
             await gen.clear(self._database, table, self.generation)
+
+    def _add_edges(self, memberships: Sequence[Membership]) -> None:
+        for edge in memberships:
+            row = (self.generation, rows.encode_id(edge.group_id), rows.encode_id(edge.member_id))
+            if edge.kind is MemberKind.USER:
+                self._edges.append(row)
+            elif edge.kind is MemberKind.GROUP:
+                self._nestings.append(row)
 
     async def _flush(self) -> None:
         async with self._database.transaction(durable=False) as db:

@@ -1,4 +1,4 @@
-"""Edges of a read in the making that are taken back: a feed tells additions and removals, and groups that are gone.
+"""What is taken back of a read in the making: a feed tells additions and removals of edges, and groups that are gone.
 
 Many short steps, for a group may have very many members. The copy by user is made later.
 """
@@ -19,6 +19,7 @@ _MEMBERS = (
     "DELETE FROM membership WHERE generation = ? AND group_id = ?",
     "DELETE FROM nesting WHERE generation = ? AND group_id = ?",
 )
+_GROUP = ("DELETE FROM directory_group WHERE generation = ? AND object_id = ?",)
 _PARENTS = ("DELETE FROM nesting WHERE generation = ? AND child_id = ?",)
 
 
@@ -30,10 +31,10 @@ async def take_back(
     groups: Collection[GroupId],
     members_of: Collection[GroupId],
 ) -> None:
-    """Drops these edges (group, member), all edges from and to these groups, and all members of these groups."""
+    """Drops these edges (group, member), these groups with all edges from and to them, all members of these."""
     ends = ((encode_id(group), encode_id(member)) for group, member in edges)
     await _delete(database, generation, _EDGE, ends)
-    for queries, ids in ((_MEMBERS, groups), (_PARENTS, groups), (_MEMBERS, members_of)):
+    for queries, ids in ((_GROUP + _MEMBERS, groups), (_PARENTS, groups), (_MEMBERS, members_of)):
         await _delete(database, generation, queries, ((encode_id(group_id),) for group_id in ids))
 
 

@@ -4,10 +4,12 @@ A user who is put again may have lost a name: the names of the former row go fir
 transaction.
 """
 
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import islice
 
 import aiosqlite
+import msgspec
 
 from entraid_service.model.directory import User
 from entraid_service.store import rows
@@ -16,15 +18,20 @@ from entraid_service.store.rows import Key
 # SQLite takes 32,766 values in one statement at least: https://www.sqlite.org/limits.html#max_variable_number
 _IDS_PER_QUERY = 1_000
 
+# Names that are sorted in one go: the interpreter lets nobody else run meanwhile, which the event loop would wait for.
+_NAMES_PER_SORT = 1_000
+
 _PUT_USER = "INSERT OR REPLACE INTO directory_user (generation, object_id, record) VALUES (?, ?, ?)"
 _PUT_NAME = "INSERT OR IGNORE INTO user_name (generation, kind, folded, object_id) VALUES (?, ?, ?, ?)"
 _DELETE_USER = "DELETE FROM directory_user WHERE generation = ? AND object_id = ?"
 _DELETE_NAME = "DELETE FROM user_name WHERE generation = ? AND kind = ? AND folded = ? AND object_id = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class UserRow:
-    """A user as written: key, record, and every (kind, folded name)."""
+class UserRow(msgspec.Struct, frozen=True, gc=False):
+    """A user as written: key, record, and every (kind, folded name).
+
+    Of these a batch holds many thousands, which garbage collection would go through again and again for nothing.
+    """
 
     key: Key
     record: bytes
@@ -87,4 +94,10 @@ def _name_rows(generation: int, users: Iterable[UserRow]) -> Iterator[tuple[int,
 def _sorted_name_rows(generation: int, users: Iterable[UserRow]) -> Iterator[tuple[int, int, str, Key]]:
     # In the order of the table, so that neighbours share a page that is written once. A generator: it runs, and sorts,
     # in the thread of the connection.
-    yield from sorted(_name_rows(generation, users), key=lambda row: row[1:3])
+    names = _name_rows(generation, users)
+    portions = iter(lambda: sorted(islice(names, _NAMES_PER_SORT), key=_place), [])
+    yield from heapq.merge(*portions, key=_place)
+
+
+def _place(row: tuple[int, int, str, Key]) -> tuple[int, str]:
+    return row[1], row[2]

@@ -5,7 +5,7 @@ may name (https://learn.microsoft.com/graph/api/group-delta), and another one fo
 them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from entraid_service.model.changes import GroupChange, Removal
@@ -14,6 +14,7 @@ from entraid_service.model.ids import GroupId
 from entraid_service.ports import FeedPage, Staging, TenantSource
 from entraid_service.sync.lists import noting_skipped
 from entraid_service.sync.progress import ProgressBoard
+from entraid_service.turns import in_turns
 
 MOST_IDS = 50
 """Object ids that the filter of one feed may name."""
@@ -21,9 +22,9 @@ MOST_IDS = 50
 
 @dataclass(frozen=True, slots=True)
 class GroupsRead:
-    """The groups that were read, and for each round's ids (joined by commas, empty for all) its link."""
+    """The groups that were staged, and for each round's ids (joined by commas, empty for all) its link."""
 
-    groups: list[Group]
+    groups: set[GroupId]
     links: dict[str, str]
 
 
@@ -34,7 +35,9 @@ class GroupFeedRead:
         self._source = source
         self._staging = staging
         self._board = board
-        self._groups: dict[GroupId, Group | None] = {}
+        self._staged: set[GroupId] = set()
+        self._unread: set[GroupId] = set()
+        self._opaque: set[GroupId] = set()
         self._gone: set[GroupId] = set()
         self._taken_back: set[tuple[GroupId, str]] = set()
         self._nested: set[GroupId] = set()
@@ -46,7 +49,7 @@ class GroupFeedRead:
         Raises:
             EntraidError: As `ChangeSource.group_changes`.
         """
-        await self._staging.drop_memberships()
+        await self._drop()
         await self._round(())
         return await self._finish()
 
@@ -56,7 +59,7 @@ class GroupFeedRead:
         Raises:
             EntraidError: As `ChangeSource.group_changes`.
         """
-        await self._staging.drop_memberships()
+        await self._drop()
         seen: set[GroupId] = set()
         wave = list(dict.fromkeys(roots))
         while wave:
@@ -66,6 +69,10 @@ class GroupFeedRead:
             wave = sorted(self._nested - seen)
         return await self._finish()
 
+    async def _drop(self) -> None:
+        await self._staging.drop_groups()
+        await self._staging.drop_memberships()
+
     async def _round(self, only: Sequence[GroupId]) -> None:
         async for page in noting_skipped(self._source.group_changes(only=only), self._board):
             await self._take(page)
@@ -73,18 +80,36 @@ class GroupFeedRead:
                 self._links[",".join(only)] = page.next_round
 
     async def _take(self, page: FeedPage[GroupChange | Removal]) -> None:
+        groups: dict[GroupId, Group] = {}
         edges: list[Membership] = []
-        for item in page.items:
+        async for item in in_turns(page.items):
             if isinstance(item, Removal):
-                self._gone.add(GroupId(item.id))
-                self._groups.pop(GroupId(item.id), None)
-            else:
-                self._gone.discard(item.id)
-                self._groups[item.id] = item.group or self._groups.get(item.id)
-                edges += self._edges(item)
-        self._board.groups = len(self._groups)
+                groups.pop(GroupId(item.id), None)
+                self._forget(GroupId(item.id))
+                continue
+            edges += self._edges(item)
+            self._gone.discard(item.id)
+            if item.group is not None:
+                groups[item.id] = item.group
+            elif item.id not in self._staged and item.id not in groups:
+                self._unread.add(item.id)
+        await self._put(groups.values())
+        self._board.groups = len(self._staged) + len(self._unread)
         self._board.memberships += len(edges)
         await self._staging.put_memberships(edges)
+
+    async def _put(self, groups: Collection[Group]) -> None:
+        for group in groups:
+            self._staged.add(group.id)
+            self._unread.discard(group.id)
+            # Members that were told of a group whose membership may not be read are not all: they are not believed.
+            (self._opaque.add if group.is_opaque else self._opaque.discard)(group.id)
+        await self._staging.put_groups(tuple(groups))
+
+    def _forget(self, group_id: GroupId) -> None:
+        self._gone.add(group_id)
+        for known in (self._staged, self._unread, self._opaque):
+            known.discard(group_id)
 
     def _edges(self, change: GroupChange) -> list[Membership]:
         """The edges that a change adds; those that it removes are noted, a first round may tell old removals too."""
@@ -100,18 +125,16 @@ class GroupFeedRead:
         return edges
 
     async def _finish(self) -> GroupsRead:
-        groups: list[Group] = []
-        for group_id, told in self._groups.items():
-            group = told or await self._source.group(group_id)
+        # Told without their properties, in whatever page: read one by one, as few as they are.
+        for group_id in sorted(self._unread):
+            group = await self._source.group(group_id)
             if group is None:
-                self._gone.add(group_id)
+                self._forget(group_id)
             else:
-                groups.append(group)
-        # Members that were told of a group whose membership may not be read are not all of them: they are not believed.
-        unreadable = {group.id for group in groups if group.is_opaque}
-        await self._staging.take_back(edges=self._taken_back, groups=self._gone, members_of=unreadable)
-        self._board.groups = len(groups)
-        return GroupsRead(groups, self._links)
+                await self._put((group,))
+        await self._staging.take_back(edges=self._taken_back, groups=self._gone, members_of=self._opaque)
+        self._board.groups = len(self._staged)
+        return GroupsRead(self._staged, self._links)
 
 
 def chunks(ids: Sequence[GroupId]) -> list[tuple[GroupId, ...]]:

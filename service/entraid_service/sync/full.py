@@ -81,8 +81,6 @@ class FullRead:
         self._board.phase = Phase.USERS
         await restarting(self._read_users)
         groups, resolutions = await self._read_groups(by_feed=bool(users_link))
-        for batch in in_batches(groups.groups):
-            await self._staging.put_groups(batch)
         if not self._plan.is_whole_directory:
             await self._staging.keep_members_only()
         scope = Scope(
@@ -129,7 +127,7 @@ class FullRead:
         named = resolve(self._plan.groups_to_sync, await self._candidates(), former=self._plan.former_resolutions)
         self._board.phase = Phase.MEMBERSHIPS
         result = await read.below(roots(named))
-        return result, seen_by(named, {group.id for group in result.groups})
+        return result, seen_by(named, result.groups)
 
     async def _candidates(self) -> dict[GroupId, Group]:
         """The groups that the entries may name: one look-up for each, not a list of all groups."""
@@ -146,6 +144,7 @@ class FullRead:
 
     async def _groups_by_lists(self) -> tuple[GroupsRead, tuple[GroupResolution, ...]]:
         self._board.phase = Phase.GROUPS
+        await self._staging.drop_groups()
         await self._staging.drop_memberships()
         groups = await restarting(self._list_groups)
         resolutions = resolve(self._plan.groups_to_sync, groups, former=self._plan.former_resolutions)
@@ -161,7 +160,9 @@ class FullRead:
         )
         read = await walk.run(tuple(groups) if self._plan.is_whole_directory else roots(resolutions))
         self._board.groups = len(read)
-        return GroupsRead(read, {}), resolutions
+        for batch in in_batches(read):
+            await self._staging.put_groups(batch)
+        return GroupsRead({group.id for group in read}, {}), resolutions
 
     async def _list_groups(self) -> dict[GroupId, Group]:
         groups: dict[GroupId, Group] = {}
