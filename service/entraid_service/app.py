@@ -42,9 +42,10 @@ from entraid_service.snapshot.snapshots import Snapshots
 from entraid_service.store.sqlite import SqliteStore
 from entraid_service.sync.around import Hooks, Stores
 from entraid_service.sync.attempt import ReadSettings
+from entraid_service.sync.due import Forecast, Intervals
 from entraid_service.sync.guard import Guard
 from entraid_service.sync.runner import SyncRunner
-from entraid_service.sync.schedule import Intervals, Schedule
+from entraid_service.sync.schedule import Schedule
 from entraid_service.web.connect_pages import ConnectPages
 from entraid_service.web.listener import HttpListener, listening_socket
 from entraid_service.web.runs import FirstSyncs
@@ -152,13 +153,9 @@ async def _build(
     )
     await runner.recover()
     stack.push_async_callback(runner.close)
-    schedule = Schedule(
-        connections=store.connections,
-        runs=store.runs,
-        runner=runner,
-        clock=clock,
-        intervals=Intervals(settings.sync_interval, settings.full_sync_interval),
-    )
+    intervals = Intervals(settings.sync_interval, settings.full_sync_interval)
+    forecast = Forecast(runs=store.runs, clock=clock, intervals=intervals)
+    schedule = Schedule(connections=store.connections, runner=runner, forecast=forecast)
     desk = _consent_desk(
         settings,
         _ConsentParts(store=store, authority=authority, graph=graph, box=box, clock=clock),
@@ -178,6 +175,7 @@ async def _build(
         connections=store.connections,
         runs=store.runs,
         lists=store.lists,
+        forecast=forecast,
         snapshots=snapshots,
         clock=clock,
         signer=Signer(signing_key(keys[0])),

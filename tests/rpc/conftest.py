@@ -14,7 +14,10 @@ from entraid_service.rpc.server import GrpcServer, ServerSettings
 from entraid_service.rpc.signing import Signer
 from entraid_service.snapshot.snapshots import Snapshots
 from entraid_service.store.sqlite import SqliteStore
+from entraid_service.sync.due import Forecast, Intervals
 from rpc.rooms import Connector, Consents, Runner, Server, StandingClock
+
+INTERVALS = Intervals(incremental=timedelta(minutes=2), full=timedelta(hours=6))
 
 
 @pytest.fixture
@@ -42,6 +45,7 @@ async def facades(store: SqliteStore, metrics: Metrics) -> AsyncIterator[Facades
         connections=store.connections,
         runs=store.runs,
         lists=store.lists,
+        forecast=Forecast(runs=store.runs, clock=clock, intervals=INTERVALS),
         snapshots=snapshots,
         clock=clock,
         signer=Signer(Secret("k" * 32)),

@@ -5,6 +5,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from entraid.v1 import connection_service_pb2 as pb
+from entraid.v1.sync_service_pb2 import CancelSyncRunRequest, SyncRequest
 from entraid_service.errors import (
     ConsentDeclined,
     ConsentLapsed,
@@ -209,6 +210,33 @@ async def test_a_connection_names_the_data_that_is_served(server: Server) -> Non
     shown = (await server.connections.GetConnection(pb.GetConnectionRequest(name="connections/main"))).connection
     assert shown.snapshot.token
     assert shown.snapshot.sync_time.ToDatetime(tzinfo=connection.create_time.tzinfo) == connection.create_time
+
+
+async def test_a_connection_tells_when_it_is_synced_next(server: Server) -> None:
+    """One interval after its last run; not while one is under way, nor before consent."""
+
+    async def shown() -> pb.Connection:
+        (listed,) = (await server.connections.ListConnections(pb.ListConnectionsRequest())).connections
+        call = pb.GetConnectionRequest(name="connections/main")
+        assert (await server.connections.GetConnection(call)).connection == listed
+        return listed
+
+    await server.add_connection()
+    first = await shown()
+    assert first.next_sync_time.seconds - first.update_time.seconds == 120
+    started = (await server.sync.Sync(SyncRequest(connection="connections/main"))).sync_run
+    assert not (await shown()).HasField("next_sync_time")
+    server.clock.time += timedelta(seconds=30)
+    ended = (await server.sync.CancelSyncRun(CancelSyncRunRequest(name=started.name))).sync_run
+    assert (await shown()).next_sync_time.seconds - ended.end_time.seconds == 120
+
+
+async def test_a_connection_that_waits_for_consent_has_no_next_sync(server: Server) -> None:
+    """Nobody knows when that will be."""
+    call = pb.ConnectRequest(connection_id="main", admin_consent=pb.AdminConsent())
+    waiting = (await server.connections.Connect(call)).connection
+    assert waiting.state == pb.Connection.STATE_PENDING_CONSENT
+    assert not waiting.HasField("next_sync_time")
 
 
 async def test_connections_come_in_pages(server: Server) -> None:

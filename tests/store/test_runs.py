@@ -1,5 +1,7 @@
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -7,7 +9,12 @@ from entraid_service.errors import ResourceNotFound, SyncInProgress
 from entraid_service.model.ids import ConnectionId, SyncRunId
 from entraid_service.model.report import ErrorReport
 from entraid_service.model.scope import GroupResolution, ResolutionState
-from entraid_service.model.syncrun import Changes, Phase, Progress, RunState
+from entraid_service.model.syncrun import Changes, Phase, Progress, RunState, SyncMode
+from entraid_service.store.connections import SqliteConnections
+from entraid_service.store.database import Database
+from entraid_service.store.leases import Leases, SystemClock
+from entraid_service.store.presence import Presence
+from entraid_service.store.runs import SqliteRuns
 from store.contract import Store
 from store.tenants import NOW, connection, run
 
@@ -81,6 +88,17 @@ async def test_runs_are_paged_newest_first(store: Store) -> None:
         await store.runs.page(CONTOSO, after=SyncRunId("gone"), limit=1)
 
 
+async def test_the_last_good_full_run_is_told_however_many_runs_follow(store: Store) -> None:
+    """By it the next full run is due: neither incremental runs nor failures hide it."""
+    assert await store.runs.last_full(CONTOSO) is None
+    for number in range(300):
+        mode = SyncMode.FULL if number in {3, 7, 9} else SyncMode.INCREMENTAL
+        state = RunState.FAILED if number == 9 else RunState.SUCCEEDED
+        started = replace(run(CONTOSO, f"r-{number}", minutes=number), mode=mode, state=state)
+        await store.runs.start(replace(started, end_time=started.create_time))
+    assert await store.runs.last_full(CONTOSO) == NOW + timedelta(minutes=7)
+
+
 async def test_a_run_of_a_deleted_connection_stays_deleted(store: Store) -> None:
     """A late save neither fails nor brings anything back."""
     await store.runs.start(run(CONTOSO))
@@ -91,3 +109,34 @@ async def test_a_run_of_a_deleted_connection_stays_deleted(store: Store) -> None
     for call in (store.runs.start(run(CONTOSO)), store.runs.page(CONTOSO, after=None, limit=1)):
         with pytest.raises(ResourceNotFound, match="connection"):
             await call
+
+
+async def test_history_is_bounded(tmp_path: Path) -> None:
+    """The newest runs are kept, with the last good full one and one that is held, however old."""
+    path = tmp_path / "another.db"
+    async with Database.open(path) as database:
+        with Presence.announced(path) as presence:
+            leases = Leases(presence, clock=SystemClock(), length=timedelta(minutes=1))
+            await SqliteConnections(database, sweep=nothing_to_sweep).create(connection(), None)
+            runs = SqliteRuns(database, leases=leases, most=5)
+            for number in range(20):
+                mode = SyncMode.FULL if number in {1, 2, 4} else SyncMode.INCREMENTAL
+                state = RunState.HELD if number == 4 else RunState.SUCCEEDED
+                await runs.start(replace(run(CONTOSO, f"r-{number}", minutes=number), mode=mode, state=state))
+                if number == 4:
+                    await hold_nothing(database, f"r-{number}")
+            kept = [found.id for found in await runs.page(CONTOSO, after=None, limit=99)]
+    assert kept == ["r-19", "r-18", "r-17", "r-16", "r-15", "r-4", "r-2"]
+
+
+async def nothing_to_sweep() -> None:
+    """No directory is kept here."""
+
+
+async def hold_nothing(database: Database, run_id: str) -> None:
+    """Marks a run as held, without data."""
+    async with database.transaction() as db:
+        await db.execute(
+            "INSERT INTO held_read (connection_id, run_id, generation, sync_time, scope) VALUES (?, ?, 99, 0, '{}')",
+            (CONTOSO, run_id),
+        )

@@ -64,6 +64,17 @@ class MovingClock:
 
 
 @dataclass(slots=True)
+class StandingClock:
+    """A clock that stands until a test moves it."""
+
+    time: datetime
+
+    def now(self) -> datetime:
+        """The time by this clock."""
+        return self.time
+
+
+@dataclass(slots=True)
 class Lab:
     """Everything that a sync needs, in one process and on one disk."""
 

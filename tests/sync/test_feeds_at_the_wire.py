@@ -194,6 +194,22 @@ async def test_row_19_a_group_that_is_nested_in_a_synced_one_is_backfilled(tmp_p
         assert found == true, found.difference(true)
 
 
+async def test_row_19_who_joins_in_the_round_that_tells_of_him_is_read_whole(tmp_path: Path) -> None:
+    """Of somebody who was of no interest until now the feed tells what changed, and not the manager who stayed."""
+    async with laboratory(contoso(), tmp_path, groups_to_sync=("Empty Shell",)) as lab:
+        await lab.sync()
+        manager = lab.tenant.directory.truth().managers[user(18)]
+        lab.tenant.directory.update_user(user(18), {"city": "Oslo"})
+        for member in (user(18), manager):
+            lab.tenant.directory.add_member(group(17), member)
+        run = await lab.sync()
+        assert (run.state, run.mode) == (RunState.SUCCEEDED, INCREMENTAL)
+        found = await lab.served()
+        assert found.users[user(18)][1] == manager
+        true = true_copy(lab.tenant.directory.truth(), only=frozenset({group(17)}))
+        assert found == true, found.difference(true)
+
+
 async def test_row_20_un_nesting_removes_what_was_inherited(tmp_path: Path) -> None:
     """The edge between the groups goes; with Groups to Sync the group and its people go with it."""
     async with laboratory(contoso(), tmp_path, groups_to_sync=("Empty Shell",)) as lab:

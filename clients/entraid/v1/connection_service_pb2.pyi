@@ -74,6 +74,7 @@ class Connection(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    NEXT_SYNC_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource: `connections/{connection}`."""
     display_name: _builtins.str
@@ -122,6 +123,12 @@ class Connection(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """The time of the latest change that a caller made."""
 
+    @_builtins.property
+    def next_sync_time(self) -> _timestamp_pb2.Timestamp:
+        """When the service will next bring the copy up to date by itself, as things stand. Absent while a
+        run is under way, before consent, and where syncing by itself is turned off.
+        """
+
     def __init__(
         self,
         *,
@@ -139,10 +146,11 @@ class Connection(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        next_sync_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "credential_expire_time", b"credential_expire_time", "last_error", b"last_error", "snapshot", b"snapshot", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "credential_expire_time", b"credential_expire_time", "last_error", b"last_error", "next_sync_time", b"next_sync_time", "snapshot", b"snapshot", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "create_time", b"create_time", "credential_expire_time", b"credential_expire_time", "display_name", b"display_name", "etag", b"etag", "granted_permissions", b"granted_permissions", "groups_to_sync", b"groups_to_sync", "last_error", b"last_error", "missing_permissions", b"missing_permissions", "name", b"name", "snapshot", b"snapshot", "state", b"state", "tenant_id", b"tenant_id", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "create_time", b"create_time", "credential_expire_time", b"credential_expire_time", "display_name", b"display_name", "etag", b"etag", "granted_permissions", b"granted_permissions", "groups_to_sync", b"groups_to_sync", "last_error", b"last_error", "missing_permissions", b"missing_permissions", "name", b"name", "next_sync_time", b"next_sync_time", "snapshot", b"snapshot", "state", b"state", "tenant_id", b"tenant_id", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

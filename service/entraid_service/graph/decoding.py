@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from entraid_service.graph.decode import decode_records
 from entraid_service.graph.refusals import unusable
-from entraid_service.turns import Turns
 from entraid_service.ports import Page, Skipped
+from entraid_service.turns import Turns
 
 T = TypeVar("T")
 

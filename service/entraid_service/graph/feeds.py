@@ -27,10 +27,10 @@ from entraid_service.graph.pages import RawPage
 from entraid_service.graph.permissions import GROUPS, Subject, users_with
 from entraid_service.graph.queries import Queries, whole_properties
 from entraid_service.graph.reader import Reader, is_not_offered
-from entraid_service.turns import Turns
 from entraid_service.model.changes import GroupChange, GroupFeedItem, MemberChange, Removal, UserFeedItem
 from entraid_service.model.ids import GroupId
 from entraid_service.ports import FeedPage, Skipped
+from entraid_service.turns import Turns
 
 _PORTION = 500
 """Members that are decoded in one go, and go into one change."""

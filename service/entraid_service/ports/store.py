@@ -289,7 +289,9 @@ class DirectoryLists(Protocol):
 
 
 class RunStore(Protocol):
-    """Sync runs and their history. A run's row is its lease: the process that started it has to save it now and then.
+    """Sync runs and their history, of which the newest thousands are kept.
+
+    A run's row is its lease: the process that started it has to save it now and then.
 
     A run whose lease has expired, or whose process is gone, may be ended by any other process. Who loses his run like
     that finds out by `RunSuperseded`, from `save` or from what would make the run take effect.
@@ -329,6 +331,9 @@ class RunStore(Protocol):
         Raises:
             ResourceNotFound: there is no such connection.
         """
+
+    async def last_full(self, connection_id: ConnectionId) -> datetime | None:
+        """When the newest full run that succeeded ended, None if none did. It is kept, however many runs follow it."""
 
     async def ask_to_cancel(self, connection_id: ConnectionId, run_id: SyncRunId) -> None:
         """Leaves word for the process that drives a run. Does nothing for one that has ended or is not there."""

@@ -1,6 +1,7 @@
 """ConnectionService: connecting tenants, reading and changing their settings, disconnecting them."""
 
 from collections.abc import Awaitable
+from datetime import datetime
 from typing import TypeAlias
 
 from grpc.aio import ServicerContext
@@ -104,8 +105,8 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
         after = self._pages.open(call, request.page_token)
         start = None if after is None else ConnectionId(after)
         rows = await self._facades.connections.page(after=start, limit=size + 1)
-        labelled = [(connection, await self._label(connection)) for connection in rows]
-        messages, last = page_of(labelled, lambda row: connection_message(*row), size=size, key=lambda row: row[0].id)
+        told = {connection.id: await self._message(connection) for connection in rows}
+        messages, last = page_of(rows, lambda row: told[row.id], size=size, key=lambda row: row.id)
         return pb.ListConnectionsResponse(connections=messages, next_page_token=next_token(self._pages, call, last))
 
     async def UpdateConnection(  # noqa: N802 - the contract's name
@@ -139,7 +140,14 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
         return pb.DisconnectResponse()
 
     async def _message(self, connection: Connection) -> pb.Connection:
-        return connection_message(connection, await self._label(connection))
+        label = await self._label(connection)
+        return connection_message(connection, label, next_sync=await self._next_sync(connection))
+
+    async def _next_sync(self, connection: Connection) -> datetime | None:
+        try:
+            return await self._facades.forecast.next_time(connection)
+        except ResourceNotFound:
+            return None  # deleted since it was read
 
     async def _label(self, connection: Connection) -> snapshot_pb2.Snapshot | None:
         try:

@@ -28,9 +28,12 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
 
 
 def connection_message(
-    connection: Connection, snapshot: snapshot_pb2.Snapshot | None
+    connection: Connection, snapshot: snapshot_pb2.Snapshot | None, *, next_sync: datetime | None
 ) -> connection_service_pb2.Connection:
-    """A connection, without its credential, which no value of the core holds either."""
+    """A connection, without its credential, which no value of the core holds either.
+
+    `next_sync` is when it is synced next without being asked.
+    """
     return connection_service_pb2.Connection(
         name=connection_name(connection.id),
         display_name=connection.display_name,
@@ -46,6 +49,7 @@ def connection_message(
         create_time=timestamp(connection.create_time),
         update_time=timestamp(connection.update_time),
         etag=etag(connection),
+        next_sync_time=timestamp(next_sync),
     )
 
 

@@ -5,6 +5,7 @@ Protocols, so that a service says what it needs of a room and the room does not 
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from entraid_service.connect.connector import ConnectOrder
@@ -75,6 +76,13 @@ class Syncing(Protocol):
         """Stops what runs for a connection that is gone."""
 
 
+class Forecasting(Protocol):
+    """See `sync.due.Forecast`, which raises what it documents."""
+
+    async def next_time(self, connection: Connection) -> datetime | None:
+        """When a connection is synced next without being asked."""
+
+
 class SnapshotSource(Protocol):
     """See `snapshot.snapshots.Snapshots`, which raises what it documents."""
 
@@ -101,6 +109,7 @@ class Facades:
     connections: ConnectionStore
     runs: RunStore
     lists: DirectoryLists
+    forecast: Forecasting
     snapshots: SnapshotSource
     clock: Clock
     signer: Signer

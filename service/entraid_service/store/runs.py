@@ -13,7 +13,7 @@ import aiosqlite
 from entraid_service.errors import ResourceNotFound, SyncInProgress
 from entraid_service.model.ids import ConnectionId, SyncRunId
 from entraid_service.model.report import ErrorReport
-from entraid_service.model.syncrun import RunState, SyncRun
+from entraid_service.model.syncrun import RunState, SyncMode, SyncRun
 from entraid_service.store import rows, runrows
 from entraid_service.store.database import Database
 from entraid_service.store.leases import Leases, superseded
@@ -24,6 +24,23 @@ _FIRST_PAGE = "SELECT record FROM sync_run WHERE connection_id = ? ORDER BY crea
 _NEXT_PAGE = """
 SELECT record FROM sync_run WHERE connection_id = ? AND (create_time, id) < (?, ?)
 ORDER BY create_time DESC, id DESC LIMIT ?
+"""
+_FULL_AND_GOOD = (SyncMode.FULL.value, RunState.SUCCEEDED.value)
+_LAST_FULL = """
+SELECT record FROM sync_run
+WHERE connection_id = ? AND json_extract(record, '$.mode') = ? AND json_extract(record, '$.state') = ?
+ORDER BY create_time DESC, id DESC LIMIT 1
+"""
+# Neither the last good full run goes, by which the next one is due, nor a held one, which somebody may still approve.
+_FORGET = """
+DELETE FROM sync_run WHERE connection_id = ?1 AND NOT is_running
+AND (create_time, id) <= (
+    SELECT create_time, id FROM sync_run WHERE connection_id = ?1 ORDER BY create_time DESC, id DESC LIMIT 1 OFFSET ?4)
+AND id NOT IN (
+    SELECT id FROM sync_run
+    WHERE connection_id = ?1 AND json_extract(record, '$.mode') = ?2 AND json_extract(record, '$.state') = ?3
+    ORDER BY create_time DESC, id DESC LIMIT 1)
+AND id NOT IN (SELECT run_id FROM held_read WHERE connection_id = ?1)
 """
 _LOST = ErrorReport(
     status="ABORTED",
@@ -37,9 +54,11 @@ _LOST = ErrorReport(
 class SqliteRuns:
     """The `RunStore` of one database, for one process."""
 
-    def __init__(self, database: Database, *, leases: Leases) -> None:
+    def __init__(self, database: Database, *, leases: Leases, most: int = 5_000) -> None:
+        """`most` is how many runs of each connection are kept: a week of them, at one every two minutes."""
         self._database = database
         self._leases = leases
+        self._most = most
 
     async def start(self, run: SyncRun) -> SyncRun:
         """Saves a new run and takes its lease; see the port."""
@@ -51,6 +70,7 @@ class SqliteRuns:
             if former is not None:
                 await self._take_over(db, former)
             await runrows.insert_run(db, run, holder=self._leases.holder, lease_end=self._leases.next_end())
+            await db.execute(_FORGET, (run.connection_id, *_FULL_AND_GOOD, self._most))
         return run
 
     async def save(self, run: SyncRun) -> None:
@@ -85,6 +105,13 @@ class SqliteRuns:
                 last = rows.encode_time((await _read(db, connection_id, after)).create_time)
                 found = await db.execute_fetchall(_NEXT_PAGE, (connection_id, last, after, limit))
             return [rows.decode_run(row[0]) for row in found]
+
+    async def last_full(self, connection_id: ConnectionId) -> datetime | None:
+        """When the newest full run that succeeded ended; see the port."""
+        async with self._database.reading() as db:
+            for row in await db.execute_fetchall(_LAST_FULL, (connection_id, *_FULL_AND_GOOD)):
+                return rows.decode_run(row[0]).end_time
+        return None
 
     async def ask_to_cancel(self, connection_id: ConnectionId, run_id: SyncRunId) -> None:
         """Leaves word for the process that drives a run; see the port."""

@@ -6,7 +6,7 @@ none of ours. The memberships of a restored one come back without a word
 the answer and no others.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -76,17 +76,23 @@ class UserQuestions:
                 strangers.append(change)
             elif (user := patched(former, change)) != former:
                 found.put[user_id] = user
-        await self._ask_about(strangers, found, told=told, synced=synced)
-        newcomers = set(added) - served.keys() | found.asked.keys()
-        ours = {change.id for change in strangers} if synced is None else newcomers
-        found.put.update(await self._whole(ours - found.removed, told))
+        doubtful = [change.id for change in strangers if change.id in told.removed or self._may_be_restored(change)]
+        await self._ask_about(doubtful, found, synced=synced)
+        if synced is None:
+            new = {change.id: change for change in strangers if change.id not in doubtful}
+            found.put.update((user_id, patched(None, change)) for user_id, change in new.items() if _is_whole(change))
+            ours = {change.id for change in strangers}
+        else:
+            # Whom the feed tells may have been there for long, of no interest until now: it tells what changed of him,
+            # and not his manager, say, who stayed the same.
+            ours = set(added) - served.keys() | found.asked.keys()
+        found.put.update(await self._read(ours - found.removed - found.put.keys()))
         return found
 
     async def _ask_about(
-        self, strangers: list[UserChange], found: UserOutcome, *, told: UserFold, synced: frozenset[GroupId] | None
+        self, doubtful: Sequence[UserId], found: UserOutcome, *, synced: frozenset[GroupId] | None
     ) -> None:
         """Notes the direct groups of strangers who may have been restored; of others' groups only if they have any."""
-        doubtful = [change.id for change in strangers if change.id in told.removed or self._may_be_restored(change)]
         if len(doubtful) > _MOST_ASKED_ABOUT:
             raise FullReadNeeded(f"{len(doubtful)} users may have been restored")
 
@@ -104,20 +110,18 @@ class UserQuestions:
             return True
         return made < self.base.sync_time - _NEW_FOR
 
-    async def _whole(self, ids: Collection[UserId], told: UserFold) -> dict[UserId, User]:
-        """These users as they are: by the feed where it told enough to know a person, else by Graph."""
-        users: dict[UserId, User] = {}
-        unknown: list[UserId] = []
-        for user_id in sorted(ids):
-            change = told.changed.get(user_id)
-            if change is not None and "userPrincipalName" in change.attributes:
-                users[user_id] = patched(None, change)
-            else:
-                unknown.append(user_id)
+    async def _read(self, ids: Collection[UserId]) -> dict[UserId, User]:
+        """These users as Graph tells them now, without those who are gone again."""
+        if len(ids) > _MOST_ASKED_ABOUT:
+            raise FullReadNeeded(f"{len(ids)} users would have to be read one by one")
 
         async def ask(user_id: UserId) -> User | None:
             return await self.source.user(user_id, self.selected)
 
-        read = await answers(ask, unknown)
-        users.update((user_id, user) for user_id, user in read.items() if user is not None)
-        return users
+        read = await answers(ask, sorted(ids))
+        return {user_id: user for user_id, user in read.items() if user is not None}
+
+
+def _is_whole(change: UserChange) -> bool:
+    """Whether the feed told enough of a new user to know a person."""
+    return "userPrincipalName" in change.attributes
