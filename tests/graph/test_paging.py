@@ -87,10 +87,15 @@ async def test_an_expired_list_says_that_it_is_to_be_read_again(cloud: ScriptedC
         "https://localhost:{other}/v1.0/users?$skiptoken=a",
         "https://localhost:{own}@localhost:{other}/v1.0/users",
         "https://token@localhost:{own}/v1.0/users",
-        "https://127.0.0.1:{own}/v1.0/users?$skiptoken=a",
+        "https://127.0.0.1:{other}/v1.0/users?$skiptoken=a",
+        "https://127.0.0.2:{own}/v1.0/users?$skiptoken=a",
+        "http://127.0.0.1:{own}/v1.0/users?$skiptoken=a",
+        "https://graph.microsoft.com:{own}/v1.0/users?$skiptoken=a",
+        "https://graph.microsoft.com/beta/users?$skiptoken=a",
+        "https://graph.microsoft.com.example/v1.0/users?$skiptoken=a",
         "http://localhost:{own}/v1.0/users?$skiptoken=a",
         "//localhost:{other}/v1.0/users",
-        "/v1.0/users?$skiptoken=a",
+        "///v1.0/users?$skiptoken=a",
         "https://localhost:port/v1.0/users",
         "javascript:alert(1)",
     ],
@@ -105,6 +110,29 @@ async def test_a_link_to_another_place_never_gets_the_token(
         await ids(cloud.directory())
     assert other_cloud.asked == []
     assert len(cloud.graph_requests()) == 1
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "",
+        "https://127.0.0.1:{own}",
+        "https://LOCALHOST:{own}",
+        "https://[::1]:{own}",
+        "https://graph.microsoft.com",
+        "https://graph.microsoft.com:443",
+        "https://microsoftgraph.chinacloudapi.cn",
+    ],
+)
+async def test_another_spelling_of_graphs_own_place_is_asked_at_the_configured_one(
+    cloud: ScriptedCloud, start: str
+) -> None:
+    """A link without a host, with another name of this machine, or as a gateway to Microsoft's Graph passes it on."""
+    path = "/v1.0/users?$skiptoken=RFNw%2FdA+%27"
+    cloud.on(r"skiptoken", page(user(2)))
+    cloud.on(r"/users\?", page(user(1), link=start.format(own=cloud.url.rpartition(":")[2]) + path))
+    assert await ids(cloud.directory()) == ["u-1", "u-2"]
+    assert cloud.graph_requests()[-1] == path
 
 
 async def test_a_redirect_is_not_followed(cloud: ScriptedCloud, other_cloud: ScriptedCloud) -> None:

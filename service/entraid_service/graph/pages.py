@@ -2,16 +2,17 @@
 
 A list ends where there is no next link, and nowhere else: not at a short page, not at an empty one; a round of a feed
 ends where there is a delta link. Links are taken as they are (https://learn.microsoft.com/graph/paging), but only to
-Graph itself, and never twice. The next page is fetched while this one is used. What the records are is not known here.
+Graph itself (`links`), and never twice. The next page is fetched while this one is used. What the records are is not
+known here.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 from yarl import URL
 
+from entraid_service.graph.links import Links
 from entraid_service.graph.refusals import unusable
 
 _NEXT = "@odata.nextLink"
@@ -26,42 +27,6 @@ class RawPage:
 
     records: list[object]
     delta_link: str = ""
-
-
-class Links:
-    """The links of one list: where they may lead, and which were followed."""
-
-    def __init__(self, base: URL, *, most: int) -> None:
-        self._origin = (base.scheme, base.host, base.port)
-        self._most = most
-        self._followed: set[bytes] = set()
-
-    def follow(self, link: str) -> URL:
-        """The URL of a link, exactly as Graph wrote it.
-
-        Raises:
-            GraphUnavailable: It leads elsewhere, was followed before, or there are too many.
-        """
-        url = self.checked(link)
-        mark = hashlib.blake2b(link.encode(), digest_size=16).digest()
-        if mark in self._followed:
-            raise unusable("a next link came twice, the list has no end")
-        if len(self._followed) >= self._most:
-            raise unusable(f"a list has more than {self._most} pages")
-        self._followed.add(mark)
-        return url
-
-    def checked(self, link: str) -> URL:
-        """The URL of a link that leads to Graph.
-
-        Raises:
-            GraphUnavailable: It leads elsewhere.
-        """
-        url = _parsed(link)
-        if url is None or (url.scheme, url.host, url.port) != self._origin or url.user or url.password:
-            # The token would go there.
-            raise unusable(f"a link leads to `{_place(url)}` in place of Graph")
-        return url
 
 
 async def read_pages(
@@ -125,16 +90,3 @@ def _delta_link(body: dict[str, object], links: Links) -> str:
         raise unusable("a page of a feed has neither a next link nor a delta link")
     links.checked(link)
     return link
-
-
-def _parsed(link: str) -> URL | None:
-    try:
-        url = URL(link, encoded=True)
-        _ = url.port  # a port that is no number shows only here
-    except ValueError:
-        return None
-    return url
-
-
-def _place(url: URL | None) -> str:
-    return f"{url.scheme}://{url.host}:{url.port}" if url is not None and url.host else "no host"

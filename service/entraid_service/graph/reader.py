@@ -11,7 +11,8 @@ from yarl import URL
 from entraid_service.errors import EntraidError, GraphUnavailable, ListExpired
 from entraid_service.graph.caller import GraphCaller
 from entraid_service.graph.limits import Limits
-from entraid_service.graph.pages import Links, RawPage, read_pages
+from entraid_service.graph.links import Links
+from entraid_service.graph.pages import RawPage, read_pages
 from entraid_service.graph.permissions import Subject
 from entraid_service.graph.refusals import GraphRefused
 
