@@ -79,6 +79,17 @@ async def test_broken_answers_without_end_are_a_clear_error(cloud: ScriptedCloud
     assert 3 <= len(cloud.graph_requests()) <= 6  # aiohttp itself repeats a GET on a connection that was kept
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/octet-stream"])
+async def test_a_byte_order_mark_or_another_name_for_json_is_no_broken_answer(
+    cloud: ScriptedCloud, content_type: str
+) -> None:
+    """What matters is what stands in it."""
+    body = b'\xef\xbb\xbf{"value": [{"id": "g-1", "displayName": "G"}]}'
+    cloud.on(r"/groups\?", web.Response(body=body, content_type=content_type))
+    assert await read_groups(cloud.directory()) == ["g-1"]
+    assert len(cloud.graph_requests()) == 1
+
+
 async def test_pauses_are_not_the_same_for_everybody(cloud: ScriptedCloud, timer: FastTimer) -> None:
     """Jitter: the same failure does not bring all tenants back at the same moment."""
     cloud.on(r"/groups\?", BROKEN["503"])

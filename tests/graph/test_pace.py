@@ -196,5 +196,5 @@ async def test_every_request_is_told(cloud: ScriptedCloud) -> None:
             await read_groups(source)
     finally:
         await graph.close()
-    assert seen == [None, 429, 503, 200, 400, 400]
+    assert seen == [None, 429, 503, 200, 400, 400, 400]
     assert source.requests.sent == len(seen)

@@ -71,6 +71,23 @@ async def test_the_probe_forgives_a_group_that_is_deleted_meanwhile(cloud: Scrip
     assert (await cloud.directory().probe()).missing_permissions == ()
 
 
+async def test_the_probe_needs_no_page_of_one(cloud: ScriptedCloud) -> None:
+    """A Graph that takes no `$top` is asked for what it calls a page."""
+    cloud.on(r"top=", graph_error(400, "BadRequest"))
+    cloud.on(r"/users\?", page({"id": "u-1", "accountEnabled": True}))
+    cloud.on(r"/groups\?", page({"id": "g-1", "displayName": "G"}))
+    cloud.on(r"/members", DENIED)
+    assert (await cloud.directory().probe()).missing_permissions == ("GroupMember.Read.All",)
+
+
+async def test_the_probe_leaves_members_that_are_in_no_list_to_the_feed(cloud: ScriptedCloud) -> None:
+    """A sync reads them with their groups."""
+    cloud.on(r"/users\?", page())
+    cloud.on(r"/groups\?", page({"id": "g-1", "displayName": "G"}))
+    cloud.on(r"/members", graph_error(400, "BadRequest", "Resource not found for the segment 'members'."))
+    assert (await cloud.directory().probe()).missing_permissions == ()
+
+
 @pytest.mark.parametrize(("roles", "missing"), [(None, ()), (["Group.Read.All"], ("User.Read.All",))])
 async def test_a_user_without_attributes_is_judged_by_the_token(
     cloud: ScriptedCloud, roles: list[str] | None, missing: tuple[str, ...]

@@ -1,4 +1,5 @@
 import pytest
+from aiohttp import web
 
 from entraid_service.errors import GraphUnavailable
 from entraid_service.model.directory import User
@@ -64,9 +65,28 @@ async def test_smaller_pages_are_asked_for_where_the_largest_are_refused(cloud: 
     assert len(cloud.graph_requests()) == 2
 
 
-async def test_managers_are_read_one_by_one_where_they_cannot_be_expanded(cloud: ScriptedCloud) -> None:
+@pytest.mark.parametrize("what", ["users", "groups", "members"])
+async def test_a_graph_with_pages_of_its_own_size_is_asked_for_those(cloud: ScriptedCloud, what: str) -> None:
+    """A smaller largest page than Microsoft's, or none that can be asked for, is no reason to read nothing."""
+    cloud.on(r"top=", graph_error(400, "Request_UnsupportedQuery", "Invalid page size specified"))
+    cloud.on(r"/members\?", page({"@odata.type": "#microsoft.graph.user", "id": "u-1"}))
+    cloud.on(r"/(users|groups)\?", page({"id": "u-1", "displayName": "One"}))
+    cloud.on(r"/groups/g", {"id": "g"})
+    source = cloud.directory()
+    lists = {
+        "users": source.users(("displayName",)),
+        "groups": source.groups(),
+        "members": source.members(GroupId("g")),
+    }
+    assert [one.id async for part in lists[what] for one in part.items] == ["u-1"]  # type: ignore[attr-defined]  # a union
+
+
+@pytest.mark.parametrize("refused", [BAD, graph_error(501, "NotImplemented")], ids=["400", "501"])
+async def test_managers_are_read_one_by_one_where_they_cannot_be_expanded(
+    cloud: ScriptedCloud, refused: web.Response
+) -> None:
     """Without `$expand` the managers are still known: nobody's manager is taken as none."""
-    cloud.on(r"expand", BAD)
+    cloud.on(r"expand", refused)
     cloud.on(r"/users/u-1/manager", {"id": "U-9"})
     cloud.on(r"/users/u-2/manager", graph_error(404, "Request_ResourceNotFound"))
     cloud.on(r"/users\?", page({"id": "U-1"}, {"id": "U-2"}))

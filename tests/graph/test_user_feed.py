@@ -194,7 +194,15 @@ async def test_directory_extensions_have_a_feed(cloud: ScriptedCloud) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [graph_error(400, "Request_BadRequest"), graph_error(410, "resyncRequired"), graph_error(404, "NotFound")]
+    "answer",
+    [
+        graph_error(400, "Request_BadRequest"),
+        graph_error(400, "invalidRequest"),
+        web.Response(status=400),
+        graph_error(410, "resyncRequired"),
+        graph_error(404, "NotFound"),
+        graph_error(501, "NotImplemented"),
+    ],
 )
 async def test_a_graph_without_latest_is_asked_for_a_whole_round(cloud: ScriptedCloud, answer: web.Response) -> None:
     """Where `latest` is taken for a link, the first round's own link is as good."""

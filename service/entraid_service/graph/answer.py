@@ -1,5 +1,6 @@
 """What came back from Graph: an answer, or none. Pure."""
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,11 +28,14 @@ class Answer:
         return _line(self.headers.get("request-id", ""))
 
     def json(self) -> dict[str, object] | None:
-        """The JSON object in it; None for anything else, such as a proxy's HTML with status 200."""
+        """The JSON object in it; None for anything else, such as a proxy's HTML with status 200.
+
+        A byte order mark before it is no part of it (https://www.rfc-editor.org/rfc/rfc8259#section-8.1).
+        """
         if "html" in self.headers.get("content-type", "").lower():
             return None
         try:
-            value = orjson.loads(self.body)
+            value = orjson.loads(self.body.removeprefix(codecs.BOM_UTF8))
         except orjson.JSONDecodeError:
             return None
         return value if isinstance(value, dict) else None

@@ -26,7 +26,7 @@ from entraid_service.graph.lookups import Lookups
 from entraid_service.graph.pages import RawPage
 from entraid_service.graph.permissions import GROUPS, Subject, users_with
 from entraid_service.graph.queries import Queries, whole_properties
-from entraid_service.graph.reader import Reader, is_not_offered
+from entraid_service.graph.reader import Reader, is_bad_query, is_not_offered
 from entraid_service.model.changes import GroupChange, GroupFeedItem, MemberChange, Removal, UserFeedItem
 from entraid_service.model.ids import GroupId
 from entraid_service.ports import FeedPage, Skipped
@@ -131,14 +131,21 @@ class Feeds:
 
     async def _first_round(self, urls: Sequence[URL], *, subject: Subject) -> AsyncGenerator[RawPage, None]:
         is_begun = False
-        pages = self._reader.pages(urls, subject=subject, is_round=True, goes_on_after=is_not_offered)
+        refusals: list[EntraidError] = []
+
+        def goes_on_after(error: EntraidError) -> bool:
+            refusals.append(error)
+            return is_bad_query(error) or is_not_offered(error)
+
+        pages = self._reader.pages(urls, subject=subject, is_round=True, goes_on_after=goes_on_after)
         try:
             async with aclosing(pages):
                 async for _, page in pages:
                     is_begun = True
                     yield page
         except EntraidError as error:
-            if is_begun or not is_not_offered(error):
+            # The last form asks for nothing special: what is said of it is said of the feed.
+            if is_begun or not is_not_offered(refusals[-1]):
                 raise
             raise FeedUnsupported(f"this tenant has no feed of {subject.name}: {error}") from error
 

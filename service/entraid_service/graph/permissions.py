@@ -16,13 +16,14 @@ _READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is read, in words, and the permissions for it."""
+    """What is read, in words, and the permissions for it; `has_attributes` where settings say what of it."""
 
     name: str
     permissions: tuple[str, ...]
+    has_attributes: bool = False
 
 
-USERS = Subject("users", ("User.Read.All",))
+USERS = Subject("users", ("User.Read.All",), has_attributes=True)
 GROUPS = Subject("groups", ("GroupMember.Read.All",))
 GROUPS_OF_USER = Subject("the groups of a user", ("User.Read.All", "GroupMember.Read.All"))
 MEMBERS = Subject("the members of a group", ("GroupMember.Read.All",))
@@ -43,7 +44,7 @@ def users_with(attributes: Iterable[str]) -> Subject:
         return USERS
     shown = ", ".join(f"`{name}`" for name in guarded)
     more = tuple(_GUARDED_ATTRIBUTES[name] for name in guarded)
-    return Subject(f"users with {shown}", (*USERS.permissions, *more))
+    return Subject(f"users with {shown}", (*USERS.permissions, *more), has_attributes=True)
 
 
 def permission_missing(subject: Subject, *, said: str = "") -> PermissionMissing:

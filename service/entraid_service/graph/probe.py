@@ -22,9 +22,9 @@ async def probe_access(caller: GraphCaller, *, base: URL, tokens: TokenSource) -
     missing: dict[str, None] = {}
 
     async def first(subject: Subject, *segments: str, select: str) -> Mapping[str, object] | None:
-        url = graph_url(base, *segments, query={"$select": select, "$top": 1})
+        few, usual = (graph_url(base, *segments, query={"$select": select, **top}) for top in ({"$top": 1}, {}))
         try:
-            records = (await caller.get(url, subject=subject)).get("value")
+            records = (await _either(caller, few, usual, subject=subject)).get("value")
         except PermissionMissing as error:
             missing.update(dict.fromkeys(error.missing))
             return None
@@ -40,6 +40,17 @@ async def probe_access(caller: GraphCaller, *, base: URL, tokens: TokenSource) -
         try:
             await first(MEMBERS, "groups", str(group["id"]), "members", select="id")
         except GraphRefused as error:
-            if not error.is_missing_object:
+            # The group may be gone by now, and where there are no such lists the feed may tell the members.
+            if not error.is_missing_object and not error.is_not_offered:
                 raise
     return AccessProbe(tuple(missing))
+
+
+async def _either(caller: GraphCaller, url: URL, other: URL, *, subject: Subject) -> dict[str, object]:
+    """What is at the first URL, or at the other one where Graph refuses the first as a query."""
+    try:
+        return await caller.get(url, subject=subject)
+    except GraphRefused as error:
+        if not error.is_bad_query:
+            raise
+    return await caller.get(other, subject=subject)

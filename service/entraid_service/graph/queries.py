@@ -13,6 +13,9 @@ _MOST = 999
 _USUAL = 100
 """The largest and the usual page, https://learn.microsoft.com/graph/api/user-list."""
 
+_SIZES: tuple[dict[str, str | int], ...] = ({"$top": _MOST}, {"$top": _USUAL}, {})
+"""Pages of falling size; at last whatever Graph takes for a page."""
+
 MOST_IDS = 50
 """Object ids that the filter of one feed may name, https://learn.microsoft.com/graph/api/group-delta."""
 
@@ -31,13 +34,11 @@ class Queries:
     def __init__(self, base: URL) -> None:
         self._base = base
 
-    def users(self, attributes: Iterable[str]) -> tuple[list[URL], URL]:
-        """Every user: pages of falling size with the manager expanded, and at last a list without managers."""
+    def users(self, attributes: Iterable[str]) -> tuple[list[URL], list[URL]]:
+        """Every user: pages of falling size with the manager expanded, and the same without managers."""
         select = self._selected(attributes)
-        expanded = [
-            self._url("users", query={"$select": select, "$top": top, "$expand": _MANAGER}) for top in (_MOST, _USUAL)
-        ]
-        return expanded, self._url("users", query={"$select": select, "$top": _USUAL})
+        expanded = [self._url("users", query={"$select": select, **top, "$expand": _MANAGER}) for top in _SIZES]
+        return expanded, [self._url("users", query={"$select": select, **top}) for top in _SIZES[1:]]
 
     def user(self, user_id: str, attributes: Iterable[str]) -> tuple[URL, URL]:
         """One user with the manager expanded, and without."""
@@ -51,7 +52,7 @@ class Queries:
 
     def groups(self) -> list[URL]:
         """Every group."""
-        return [self._url("groups", query={"$select": _GROUP_PROPERTIES, "$top": top}) for top in (_MOST, _USUAL)]
+        return [self._url("groups", query={"$select": _GROUP_PROPERTIES, **top}) for top in _SIZES]
 
     def group(self, group_id: str) -> URL:
         """One group."""
@@ -103,7 +104,7 @@ class Queries:
         return [self._url("groups", "delta", query=query)]
 
     def _ids(self, *segments: str) -> list[URL]:
-        return [self._url(*segments, query={"$select": "id", "$top": top}) for top in (_MOST, _USUAL)]
+        return [self._url(*segments, query={"$select": "id", **top}) for top in _SIZES]
 
     def _selected(self, attributes: Iterable[str]) -> str:
         return ",".join(dict.fromkeys(("id", *(name for name in whole_properties(attributes) if name != "manager"))))

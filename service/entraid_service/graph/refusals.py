@@ -21,6 +21,7 @@ _EXPIRED_WORDS = re.compile(
 "DeltaLink older than 30 days is not supported", and `BadRequest` with "The sync state generation is not found".
 How long a token is good for: https://learn.microsoft.com/graph/delta-query-overview."""
 
+_BAD_QUERY = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED})
 _NOT_OFFERED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _NOT_OFFERED_CODES = frozenset(
     {
@@ -32,6 +33,7 @@ _NOT_OFFERED_CODES = frozenset(
         "resourcenotfound",
         "notsupported",
         "notimplemented",
+        "",
     }
 )
 _CLAIMS = re.compile(r'claims\s*=\s*"([^"]+)"', re.IGNORECASE)
@@ -48,15 +50,16 @@ class GraphRefused(GraphUnavailable):
     @property
     def is_bad_query(self) -> bool:
         """Whether the query was refused, so that another one may be taken."""
-        return self._http_status == HTTPStatus.BAD_REQUEST
+        return self._http_status in _BAD_QUERY
 
     @property
     def is_not_offered(self) -> bool:
         """Whether Graph does not know the resource, the function or the query at all.
 
-        By status, whatever the body, for 404, 405 and 501; by Graph's code for 400, which it uses for everything.
+        By status, whatever the body, for 404, 405 and 501; by Graph's code for 400, which it uses for everything; a 400
+        without any code says no more than that.
         """
-        is_named = self.is_bad_query and self.code.lower() in _NOT_OFFERED_CODES
+        is_named = self._http_status == HTTPStatus.BAD_REQUEST and self.code.lower() in _NOT_OFFERED_CODES
         return is_named or self._http_status in _NOT_OFFERED
 
     @property
@@ -80,15 +83,11 @@ def refusal(answer: Answer, *, subject: Subject) -> EntraidError:
             return permission_missing(subject, said=said)
         case HTTPStatus.OK:
             return unusable(f"its answer to the request for {subject.name} is not JSON", request_id=answer.request_id)
-        case HTTPStatus.BAD_REQUEST:
-            return GraphRefused(
-                f"Microsoft Graph refused the request for {subject.name} ({said}): check the names of the "
-                "attributes to sync",
-                answer=answer,
-            )
         case _:
+            is_query = answer.status in _BAD_QUERY and subject.has_attributes
+            what = "names of the attributes to sync" if is_query else "Graph URL"
             return GraphRefused(
-                f"Microsoft Graph refused the request for {subject.name} ({said}): check the Graph URL", answer=answer
+                f"Microsoft Graph refused the request for {subject.name} ({said}): check the {what}", answer=answer
             )
 
 

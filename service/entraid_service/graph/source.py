@@ -53,15 +53,15 @@ class GraphDirectory:
     async def users(self, attributes: Collection[str]) -> AsyncIterator[Page[User]]:
         """See `ports.DirectorySource.users`.
 
-        The managers come expanded, the pages are the largest. A Graph that refuses that query (400) is asked for pages
-        of the usual size, and at last for users without managers, whose managers are then read one by one.
+        The managers come expanded, the pages are the largest. A Graph that refuses that query is asked for smaller
+        pages, and at last for users without managers, whose managers are then read one by one.
         """
         expanded, plain = self._queries.users(attributes)
         subject = users_with(whole_properties(attributes))
-        async with aclosing(self._reader.pages((*expanded, plain), subject=subject)) as pages:
+        async with aclosing(self._reader.pages((*expanded, *plain), subject=subject)) as pages:
             async for url, raw in pages:
                 page = await decode_page(raw.records, decode_user, what="users")
-                yield await self._lookups.with_managers(page) if url == plain else page
+                yield page if url in expanded else await self._lookups.with_managers(page)
 
     async def groups(self) -> AsyncIterator[Page[Group]]:
         """See `ports.DirectorySource.groups`."""

@@ -129,7 +129,7 @@ class LoginHttp:
             )
         ) as response:
             body = _read(response, deadline)
-        answer = LoginAnswer(response.status_code, body.decode("utf-8", "replace"), headers=response.headers)
+        answer = LoginAnswer(response.status_code, body.decode("utf-8-sig", "replace"), headers=response.headers)
         self.last = answer
         if answer.status_code == HTTPStatus.OK and answer.json() is None:
             # Before MSAL sees it: MSAL logs the text of a token answer that is no JSON, cut-off tokens included.
