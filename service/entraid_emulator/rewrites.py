@@ -25,6 +25,7 @@ class Rewrite:
         inject: records put in front of those in `value`.
         retype: `@odata.type` of the first record.
         spoil: properties set in the first record.
+        conceal: properties taken out of every record.
     """
 
     link_origin: str | None = None
@@ -34,6 +35,7 @@ class Rewrite:
     inject: tuple[Json, ...] = ()
     retype: str | None = None
     spoil: Mapping[str, Json] = field(default_factory=dict)
+    conceal: tuple[str, ...] = ()
 
 
 def rewritten(document: Mapping[str, Json], rewrite: Rewrite, *, own_url: str) -> Mapping[str, Json]:
@@ -48,7 +50,7 @@ def rewritten(document: Mapping[str, Json], rewrite: Rewrite, *, own_url: str) -
     changed = {name: value for name, value in changed.items() if name not in rewrite.without} | dict(rewrite.put)
     records = changed.get("value")
     if isinstance(records, Sequence) and not isinstance(records, str):
-        changed["value"] = [*rewrite.inject, *_spoiled(records, rewrite)]
+        changed["value"] = [*rewrite.inject, *_concealed(_spoiled(records, rewrite), rewrite)]
     return changed
 
 
@@ -58,6 +60,17 @@ def _spoiled(records: Sequence[Json], rewrite: Rewrite) -> Sequence[Json]:
     if not isinstance(first, Mapping) or not more:
         return records
     return [{**first, **more}, *records[1:]]
+
+
+def _concealed(records: Sequence[Json], rewrite: Rewrite) -> Sequence[Json]:
+    if not rewrite.conceal:
+        return records
+    return [
+        {name: value for name, value in record.items() if name not in rewrite.conceal}
+        if isinstance(record, Mapping)
+        else record
+        for record in records
+    ]
 
 
 def _moved(link: str, origin: str) -> str:

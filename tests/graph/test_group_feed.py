@@ -1,7 +1,7 @@
 import pytest
 from aiohttp import web
 
-from entraid_service.errors import ListExpired, PermissionMissing
+from entraid_service.errors import EntraidError, FeedUnsupported, ListExpired, PermissionMissing
 from entraid_service.model.changes import GroupChange, GroupFeedItem, MemberChange, Removal
 from entraid_service.model.directory import Group, GroupKind, MemberKind
 from entraid_service.model.ids import GroupId
@@ -128,6 +128,29 @@ async def test_unknown_members_are_counted_or_named(cloud: ScriptedCloud) -> Non
     ]
     assert [one.id for one in part.skipped] == ["m-2", "", ""]
     assert "group `g-1`" in part.skipped[0].problem
+
+
+@pytest.mark.parametrize(("link", "error"), [("", FeedUnsupported), ("$deltatoken=o", ListExpired)])
+async def test_a_feed_that_tells_of_no_member_what_it_is_is_not_followed(
+    cloud: ScriptedCloud, link: str, error: type[EntraidError]
+) -> None:
+    """To leave all of them out would make groups look smaller than they are."""
+    entries = [{"id": "M-1"}, {"id": "M-2"}, {**GONE, "id": "M-3"}]
+    cloud.on("/groups/delta", delta({**WHOLE, "members@delta": entries}, link=f"{cloud.url}/v1.0/x?$deltatoken=n"))
+    with pytest.raises(error, match="`m-1`"):
+        await read(cloud.directory(), link=link and f"{cloud.url}/v1.0/groups/delta?{link}")
+
+
+@pytest.mark.parametrize("link", ["", "$deltatoken=o"])
+async def test_a_filter_that_is_not_heeded_widens_nothing(cloud: ScriptedCloud, link: str) -> None:
+    """Groups that were not asked for are left out, in later rounds too."""
+    other = {**WHOLE, "id": "G-2", "members@delta": [member(2)]}
+    cloud.on(
+        "/groups/delta",
+        delta({**WHOLE, "members@delta": [member(1)]}, other, {**GONE, "id": "G-3"}, link=f"{cloud.url}/v1.0/x?n"),
+    )
+    parts = await read(cloud.directory(), link=link and f"{cloud.url}/v1.0/groups/delta?{link}", only=("g-1",))
+    assert [item.id for part in parts for item in part.items] == ["g-1"]
 
 
 async def test_members_alone_leave_the_group_as_it_is(cloud: ScriptedCloud) -> None:

@@ -1,7 +1,7 @@
 import pytest
 from aiohttp import web
 
-from entraid_service.errors import GraphUnavailable, PermissionMissing
+from entraid_service.errors import FeedUnsupported, GraphUnavailable, PermissionMissing
 from entraid_service.model.directory import Group
 from entraid_service.model.ids import GroupId, UserId
 from entraid_service.ports import TenantSource
@@ -46,6 +46,43 @@ async def test_what_is_gone_is_none(cloud: ScriptedCloud) -> None:
     assert await source.user(USER, ("city",)) is None
     assert await source.group(GroupId("g-1")) is None
     assert await groups_of(source) == []
+
+
+async def test_a_manager_who_is_not_told_is_asked_for(cloud: ScriptedCloud) -> None:
+    """A Graph that ignores `$expand` answers as if he had none."""
+    cloud.on(r"/manager", {"id": "U-9"})
+    cloud.on(r"/users/u-1\?", {"id": "U-1"})
+    user = await cloud.directory().user(USER, ("city",))
+    assert user is not None
+    assert user.manager_id == "u-9"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        MISSING,
+        BAD,
+        graph_error(400, "BadRequest", "Resource not found for the segment 'transitiveMemberOf'."),
+        graph_error(405, ""),
+        graph_error(501, "NotImplemented"),
+        web.Response(status=404),
+    ],
+)
+async def test_a_graph_that_tells_no_groups_of_users_is_not_taken_for_one_without_groups(
+    cloud: ScriptedCloud, answer: web.Response
+) -> None:
+    """That there is no such list looks like a user who is gone, and he is not."""
+    cloud.on("transitiveMemberOf", answer)
+    cloud.on(r"/users/u-1\?", {"id": "U-1"})
+    with pytest.raises(FeedUnsupported, match="groups of users"):
+        await groups_of(cloud.directory())
+
+
+async def test_a_graph_that_tells_no_manager_is_named(cloud: ScriptedCloud) -> None:
+    """That there is no such resource does not mean that nobody has a manager."""
+    cloud.on("/manager", web.Response(status=404))
+    with pytest.raises(FeedUnsupported, match="managers"):
+        await cloud.directory().manager(USER)
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,32 @@ async def test_members_are_kept_by_their_type(cloud: ScriptedCloud) -> None:
 async def test_a_group_deleted_while_it_is_read_is_gone(cloud: ScriptedCloud) -> None:
     """Graph's own 404 is told apart from other errors, also on a later page."""
     cloud.on(r"/groups\?", page({"id": "g-1"}))
+    cloud.on(r"/groups/g-1\?", graph_error(404, "Request_ResourceNotFound"))
     cloud.on(r"skiptoken", graph_error(404, "Request_ResourceNotFound"))
     cloud.on(r"/members", page(USER, link=f"{cloud.url}/v1.0/groups/g-1/members?$skiptoken=a"))
     with pytest.raises(GroupGone, match="`g-1`"):
         await members(cloud.directory())
+
+
+async def test_a_group_that_is_there_is_not_gone_with_its_list(cloud: ScriptedCloud) -> None:
+    """A Graph without such lists says the same of them as of a group that was deleted."""
+    cloud.on(r"/groups\?", page({"id": "g-1"}))
+    cloud.on(r"/groups/g-1\?", {"id": "g-1"})
+    cloud.on(r"/members", graph_error(404, "Request_ResourceNotFound"))
+    with pytest.raises(GraphUnavailable, match="404"):
+        await members(cloud.directory())
+
+
+async def test_members_without_a_type_are_told_by_their_properties(cloud: ScriptedCloud) -> None:
+    """Where the ids alone do not tell what the members are, everything of them is read."""
+    cloud.on(r"/groups\?", page({"id": "g-1"}))
+    cloud.on(r"members\?\$select", page(*({"id": f"m-{number}"} for number in range(5))))
+    person, nested = {"id": "M-1", "userPrincipalName": "a@b.example"}, {"id": "M-2", "groupTypes": []}
+    cloud.on(r"/members", page(person, nested))
+    assert [(one.id, one.kind) for one in await members(cloud.directory())] == [
+        ("m-1", MemberKind.USER),
+        ("m-2", MemberKind.GROUP),
+    ]
 
 
 @pytest.mark.parametrize("answer", [graph_error(404, "UnknownError"), graph_error(404, "")])

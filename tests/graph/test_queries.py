@@ -1,7 +1,7 @@
 import pytest
 from aiohttp import web
 
-from entraid_service.errors import GraphUnavailable
+from entraid_service.errors import EntraidError, GraphUnavailable
 from entraid_service.model.directory import User
 from entraid_service.model.ids import GroupId
 from entraid_service.ports import DirectorySource
@@ -100,7 +100,7 @@ async def test_a_manager_that_cannot_be_read_fails_the_list(cloud: ScriptedCloud
     cloud.on(r"expand", BAD)
     cloud.on(r"/manager", answer)  # type: ignore[arg-type]  # pytest passes it as an object
     cloud.on(r"/users\?", page({"id": "U-1"}, {"id": "U-2"}))
-    with pytest.raises(GraphUnavailable):
+    with pytest.raises(EntraidError):
         await read(cloud.directory(), "displayName")
 
 

@@ -53,7 +53,7 @@ def decode_user(record: Mapping[str, object]) -> User:
         elif name != "manager":
             flatten(name, value, attributes)
     attributes.pop("id", None)
-    return User(UserId(decode_id(record)), attributes, _manager(record))
+    return User(UserId(decode_id(record)), attributes, decode_manager(record))
 
 
 def decode_group(record: Mapping[str, object]) -> Group:
@@ -135,7 +135,12 @@ def known_id(record: object) -> str:
     return value.lower() if isinstance(value, str) else ""
 
 
-def _manager(record: Mapping[str, object]) -> UserId | None:
+def decode_manager(record: Mapping[str, object]) -> UserId | None:
+    """The manager that stands in a user; None if there is none.
+
+    Raises:
+        OddRecord: He has no id.
+    """
     manager = record.get("manager")
     if manager is None:
         return None

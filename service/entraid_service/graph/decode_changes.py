@@ -15,6 +15,7 @@ from entraid_service.graph.decode import (
     as_object,
     decode_group,
     decode_id,
+    decode_manager,
     flatten,
     has_hidden_membership,
     known_id,
@@ -76,7 +77,7 @@ def decode_user_change(record: Mapping[str, object]) -> UserChange | Removal:
     attributes: dict[str, AttributeValue] = {}
     cleared: list[str] = []
     for name, value in record.items():
-        if "@" in name:
+        if "@" in name or name == "manager":
             continue
         if value is None:
             cleared.append(name)
@@ -154,10 +155,13 @@ def _set_or_clear(name: str, value: object, attributes: dict[str, AttributeValue
 
 
 def _manager(record: Mapping[str, object]) -> UserId | Kept | None:
-    """Who is the manager now: whoever came, in whichever order he and the former one are told."""
+    """Who is the manager now: whoever came, in whichever order he and the former one are told.
+
+    Microsoft's feed tells what came and went; the manager himself, as in a list of users, says the same.
+    """
     entries = record.get(_MANAGER)
     if entries is None:
-        return KEPT
+        return decode_manager(record) if "manager" in record else KEPT
     if not isinstance(entries, list):
         raise OddRecord(f"its `{_MANAGER}` is no list")
     manager: UserId | Kept | None = KEPT

@@ -24,12 +24,20 @@ from entraid_service.graph.decoding import decode_page, refuse_all_odd
 from entraid_service.graph.hidden import HiddenMemberships
 from entraid_service.graph.lookups import Lookups
 from entraid_service.graph.pages import RawPage
-from entraid_service.graph.permissions import GROUPS, Subject, users_with
+from entraid_service.graph.permissions import GROUPS, USERS, Subject, users_with
 from entraid_service.graph.queries import Queries, whole_properties
 from entraid_service.graph.reader import Reader, is_bad_query, is_not_offered
-from entraid_service.model.changes import GroupChange, GroupFeedItem, MemberChange, Removal, UserFeedItem
-from entraid_service.model.ids import GroupId
-from entraid_service.ports import FeedPage, Skipped
+from entraid_service.model.changes import (
+    KEPT,
+    GroupChange,
+    GroupFeedItem,
+    MemberChange,
+    Removal,
+    UserChange,
+    UserFeedItem,
+)
+from entraid_service.model.ids import GroupId, UserId
+from entraid_service.ports import FeedPage, Page, Skipped
 from entraid_service.turns import Turns
 
 _PORTION = 500
@@ -75,10 +83,12 @@ class _Part:
         """The part as it is passed on.
 
         Raises:
-            ListExpired: As `_refuse_lost`.
+            ListExpired: As `_refuse_lost` and `_refuse_untold`.
+            FeedUnsupported: As `_refuse_untold`.
         """
         if not is_first_round:
             _refuse_lost(self.odd, subject=GROUPS)
+        _refuse_untold(self.items, self.odd_members, is_first_round=is_first_round)
         return FeedPage(self.items, self.odd + self.odd_members, delta_link)
 
 
@@ -112,14 +122,24 @@ class Feeds:
                     _refuse_lost(page.skipped, subject=subject)
                 yield FeedPage(page.items, page.skipped, raw.delta_link)
 
+    async def managers(self) -> AsyncGenerator[Page[tuple[UserId, UserId | None]], None]:
+        """See `ports.ChangeSource.managers`."""
+        async with aclosing(self._first_round(self._queries.manager_feed(), subject=USERS)) as pages:
+            async for raw in pages:
+                page = await decode_page(raw.records, decode_user_change, what="managers")
+                changes = [item for item in page.items if isinstance(item, UserChange)]
+                told = [(one.id, None if one.manager_id is KEPT else one.manager_id) for one in changes]
+                yield Page(told, page.skipped)
+
     async def group_changes(
         self, *, link: str, only: Collection[GroupId]
     ) -> AsyncGenerator[FeedPage[GroupFeedItem], None]:
         """See `ports.ChangeSource.group_changes`. Of a group with many members several changes come."""
         urls = self._queries.group_feed(only)
+        wanted = frozenset(only)
         async with aclosing(self._round(urls, link=link, subject=GROUPS)) as pages:
             async for raw in pages:
-                async with aclosing(self._group_parts(raw, is_first_round=not link)) as parts:
+                async with aclosing(self._group_parts(raw, is_first_round=not link, only=wanted)) as parts:
                     async for part in parts:
                         yield part
 
@@ -150,12 +170,14 @@ class Feeds:
             raise FeedUnsupported(f"this tenant has no feed of {subject.name}: {error}") from error
 
     async def _group_parts(
-        self, raw: RawPage, *, is_first_round: bool
+        self, raw: RawPage, *, is_first_round: bool, only: frozenset[GroupId]
     ) -> AsyncGenerator[FeedPage[GroupFeedItem], None]:
         """A page in parts of some thousand members, as pages may have very many; the last part has the link."""
         part, turns = _Part(), Turns()
         is_cut = False
         for record in raw.records:
+            if only and known_id(record) not in only:
+                continue  # a filter that is not heeded must not widen what is synced
             try:
                 entry = decode_group_entry(as_object(record), is_first_round=is_first_round)
             except OddRecord as error:
@@ -201,6 +223,21 @@ def _is_untracked(name: str) -> bool:
     directory extensions are tracked (https://learn.microsoft.com/graph/extensibility-overview).
     """
     return name in _UNTRACKED or ("_" in name and not name.startswith("extension_"))
+
+
+def _refuse_untold(items: Sequence[GroupFeedItem], odd: Sequence[Skipped], *, is_first_round: bool) -> None:
+    """Ends a round that tells of none of a page's new members what it is: without them groups would look smaller.
+
+    Raises:
+        FeedUnsupported: In a first round: lists may tell.
+        ListExpired: In a later one.
+    """
+    came = (not member.is_removed for item in items if isinstance(item, GroupChange) for member in item.members)
+    untold = next((one for one in odd if one.id), None)
+    if untold is None or any(came):
+        return
+    text = f"the groups' feed does not tell what its members are: of `{untold.id}`, {untold.problem}"
+    raise FeedUnsupported(text) if is_first_round else ListExpired(text)
 
 
 def _refuse_lost(odd: Sequence[Skipped], *, subject: Subject) -> None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from yarl import URL
 
+from entraid_service.errors import FeedUnsupported
 from entraid_service.graph.decode import (
     OddRecord,
     decode_group,
@@ -42,12 +43,15 @@ class Lookups:
         expanded, plain = self._queries.user(user_id, attributes)
         subject = users_with(whole_properties(attributes))
         try:
-            return await self._object(expanded, subject=subject, decode=decode_user, asked_for=user_id)
+            user = await self._object(expanded, subject=subject, decode=decode_user, asked_for=user_id)
         except GraphRefused as error:
             if not error.is_bad_query:
                 raise
-        user = await self._object(plain, subject=subject, decode=decode_user, asked_for=user_id)
-        return replace(user, manager_id=await self.manager_of(user.id)) if user else None
+            user = await self._object(plain, subject=subject, decode=decode_user, asked_for=user_id)
+        if user is None or user.manager_id is not None:
+            return user
+        # Having none and not being told of one look the same where he was to be expanded.
+        return replace(user, manager_id=await self.manager_of(user.id))
 
     async def group(self, group_id: GroupId) -> Group | None:
         """See `ports.ChangeSource.group`. It is opaque unless the token shows hidden members."""
@@ -85,8 +89,19 @@ class Lookups:
                     ids = [GroupId(one.id) for one in page.items if one.kind is MemberKind.GROUP]
                     yield Page(ids, page.skipped)
         except GraphRefused as error:
-            if is_begun or not error.is_missing_object:
+            if is_begun or not (error.is_missing_object or error.is_not_offered):
                 raise
+            if not error.is_missing_object or await self._is_there(user_id):
+                raise FeedUnsupported(f"this tenant's Graph does not tell the groups of users: {error}") from error
+
+    async def _is_there(self, user_id: UserId) -> bool:
+        """Whether there is such a user: where there is none nothing is told of his groups, and it looks the same."""
+        _, plain = self._queries.user(user_id, ())
+        try:
+            await self._reader.one(plain, subject=USERS)
+        except GraphRefused as error:
+            return not error.is_missing_object
+        return True
 
     async def with_managers(self, page: Page[User]) -> Page[User]:
         """The same users, each with the manager that is read for him."""
@@ -103,12 +118,15 @@ class Lookups:
 
         Raises:
             GraphUnavailable: The manager cannot be read, which is not "no manager".
+            FeedUnsupported: Graph tells no single managers.
         """
         try:
             return UserId(decode_id(await self._reader.one(self._queries.manager(user_id), subject=USERS)))
         except GraphRefused as error:
             if error.is_missing_object:
                 return None
+            if error.is_not_offered:
+                raise FeedUnsupported(f"this tenant's Graph does not tell managers: {error}") from error
             raise
         except OddRecord as error:
             raise unusable(f"the manager of user `{user_id}` cannot be read: {error}") from error

@@ -75,6 +75,10 @@ class Queries:
         """The direct members of a group."""
         return self._ids("groups", group_id, "members")
 
+    def whole_members(self, group_id: str) -> list[URL]:
+        """The direct members of a group with everything that Graph tells of them by itself."""
+        return [self._url("groups", group_id, "members", query={**top}) for top in _SIZES]
+
     def groups_of(self, user_id: str) -> list[URL]:
         """What a user is a member of, directly and through groups: groups, directory roles, administrative units.
 
@@ -89,6 +93,10 @@ class Queries:
         select = f"{self._selected(attributes)},manager"
         latest = self._url("users", "delta", query={"$deltatoken": "latest", "$select": select})
         return [latest, self._url("users", "delta", query={"$select": select})]
+
+    def manager_feed(self) -> list[URL]:
+        """The first round of the users' feed, of which managers alone are wanted."""
+        return [self._url("users", "delta", query={"$select": "id,manager"})]
 
     def group_feed(self, only: Collection[str]) -> list[URL]:
         """The first round of the groups' feed, narrowed to these groups if there are any.

@@ -9,19 +9,18 @@ from contextlib import aclosing
 
 from yarl import URL
 
-from entraid_service.errors import GroupGone
 from entraid_service.graph.caller import GraphCaller
-from entraid_service.graph.decode import decode_group, decode_member, decode_user, hidden_group_ids
+from entraid_service.graph.decode import decode_group, decode_user, hidden_group_ids
 from entraid_service.graph.decoding import decode_page
 from entraid_service.graph.feeds import Feeds
 from entraid_service.graph.hidden import HiddenMemberships
 from entraid_service.graph.limits import Limits
 from entraid_service.graph.lookups import Lookups
-from entraid_service.graph.permissions import GROUPS, HIDDEN_MEMBERS, MEMBERS, permission_missing, users_with
+from entraid_service.graph.members import MemberLists
+from entraid_service.graph.permissions import GROUPS, users_with
 from entraid_service.graph.probe import probe_access
 from entraid_service.graph.queries import Queries, whole_properties
 from entraid_service.graph.reader import Reader
-from entraid_service.graph.refusals import GraphRefused
 from entraid_service.model.changes import GroupFeedItem, UserFeedItem
 from entraid_service.model.directory import Group, Member, User
 from entraid_service.model.ids import GroupId, UserId
@@ -39,6 +38,7 @@ class GraphDirectory:
         self._reader = Reader(base=base, caller=caller, limits=limits)
         self._hidden = HiddenMemberships(caller=caller, tokens=tokens, queries=self._queries)
         self._lookups = Lookups(reader=self._reader, queries=self._queries, hidden=self._hidden)
+        self._members = MemberLists(reader=self._reader, queries=self._queries, hidden=self._hidden)
         self._feeds = Feeds(reader=self._reader, queries=self._queries, hidden=self._hidden, lookups=self._lookups)
 
     @property
@@ -50,7 +50,7 @@ class GraphDirectory:
         """See `ports.DirectorySource.probe`."""
         return await probe_access(self._caller, base=self._base, tokens=self._tokens)
 
-    async def users(self, attributes: Collection[str]) -> AsyncIterator[Page[User]]:
+    async def users(self, attributes: Collection[str], *, with_managers: bool = True) -> AsyncIterator[Page[User]]:
         """See `ports.DirectorySource.users`.
 
         The managers come expanded, the pages are the largest. A Graph that refuses that query is asked for smaller
@@ -58,10 +58,12 @@ class GraphDirectory:
         """
         expanded, plain = self._queries.users(attributes)
         subject = users_with(whole_properties(attributes))
-        async with aclosing(self._reader.pages((*expanded, *plain), subject=subject)) as pages:
+        urls = (*expanded, *plain) if with_managers else plain
+        async with aclosing(self._reader.pages(urls, subject=subject)) as pages:
             async for url, raw in pages:
                 page = await decode_page(raw.records, decode_user, what="users")
-                yield page if url in expanded else await self._lookups.with_managers(page)
+                is_whole = url in expanded or not with_managers
+                yield page if is_whole else await self._lookups.with_managers(page)
 
     async def groups(self) -> AsyncIterator[Page[Group]]:
         """See `ports.DirectorySource.groups`."""
@@ -72,29 +74,9 @@ class GraphDirectory:
                 yield await decode_page(raw.records, decode_group, what="groups")
         self._hidden.has_all_groups = True
 
-    async def members(self, group_id: GroupId) -> AsyncIterator[Page[Member]]:
-        """See `ports.DirectorySource.members`.
-
-        A hidden membership is unreadable without Member.Read.Hidden. Where the token does not tell its permissions, an
-        empty list of such a group is taken as unreadable as well.
-        """
-        try:
-            is_hidden = await self._hidden.hides(group_id)
-            are_shown = await self._hidden.are_shown() if is_hidden else True
-            if are_shown is False:
-                raise permission_missing(HIDDEN_MEMBERS)
-            may_be_concealed = are_shown is None
-            subject = HIDDEN_MEMBERS if is_hidden else MEMBERS
-            async with aclosing(self._reader.pages(self._queries.members(group_id), subject=subject)) as pages:
-                async for _, raw in pages:
-                    may_be_concealed = may_be_concealed and not raw.records
-                    yield await decode_page(raw.records, decode_member, what="members")
-        except GraphRefused as error:
-            if error.is_missing_object:
-                raise GroupGone(f"group `{group_id}` was deleted while it was read") from error
-            raise
-        if may_be_concealed:
-            raise permission_missing(HIDDEN_MEMBERS)
+    def members(self, group_id: GroupId) -> AsyncGenerator[Page[Member], None]:
+        """See `ports.DirectorySource.members`."""
+        return self._members.members(group_id)
 
     def user_changes(
         self, attributes: Collection[str], *, link: str = ""
@@ -107,6 +89,14 @@ class GraphDirectory:
     ) -> AsyncGenerator[FeedPage[GroupFeedItem], None]:
         """See `ports.ChangeSource.group_changes`."""
         return self._feeds.group_changes(link=link, only=only)
+
+    def managers(self) -> AsyncGenerator[Page[tuple[UserId, UserId | None]], None]:
+        """See `ports.ChangeSource.managers`."""
+        return self._feeds.managers()
+
+    async def manager(self, user_id: UserId) -> UserId | None:
+        """See `ports.ChangeSource.manager`."""
+        return await self._lookups.manager_of(user_id)
 
     async def user(self, user_id: UserId, attributes: Collection[str]) -> User | None:
         """See `ports.ChangeSource.user`."""

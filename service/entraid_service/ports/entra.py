@@ -135,8 +135,12 @@ class DirectorySource(Protocol):
     async def probe(self) -> AccessProbe:
         """Tries to read one user with the attributes that need permission, one group, and its members."""
 
-    def users(self, attributes: Collection[str]) -> AsyncIterator[Page[User]]:
-        """Every user with these attributes (Microsoft Graph names) and the manager's id."""
+    def users(self, attributes: Collection[str], *, with_managers: bool = True) -> AsyncIterator[Page[User]]:
+        """Every user with these attributes (Microsoft Graph names) and the manager's id.
+
+        Raises:
+            FeedUnsupported: Graph tells managers neither with the users nor one by one.
+        """
 
     def groups(self) -> AsyncIterator[Page[Group]]:
         """Every group, without members."""
@@ -167,7 +171,18 @@ class ChangeSource(Protocol):
     ) -> AsyncIterator[FeedPage[GroupFeedItem]]:
         """A round of the groups' feed with members. Without a link it tells everything there is.
 
-        `only` narrows a first round to at most 50 groups; the link carries it on.
+        `only` narrows a round to at most 50 groups. The link carries it on; a Graph that narrows nothing is
+        not believed.
+        """
+
+    def managers(self) -> AsyncIterator[Page[tuple[UserId, UserId | None]]]:
+        """Every user's manager, as the first round of the users' feed tells them."""
+
+    async def manager(self, user_id: UserId) -> UserId | None:
+        """The manager of one user.
+
+        Raises:
+            FeedUnsupported: Graph tells no single managers.
         """
 
     async def user(self, user_id: UserId, attributes: Collection[str]) -> User | None:
@@ -180,7 +195,11 @@ class ChangeSource(Protocol):
         """Every group of this display name, ignoring case."""
 
     def groups_of(self, user_id: UserId) -> AsyncIterator[Page[GroupId]]:
-        """Every group that a user is in, nested ones included; nothing if the user is gone."""
+        """Every group that a user is in, nested ones included; nothing if the user is gone.
+
+        Raises:
+            FeedUnsupported: Graph does not tell the groups of users.
+        """
 
 
 class TenantSource(DirectorySource, ChangeSource, Protocol):

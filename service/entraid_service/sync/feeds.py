@@ -79,7 +79,7 @@ class FeedReader:
 
     async def _groups(self, links: Mapping[str, str]) -> None:
         for key, link in links.items():
-            await self._round(key, link=link)
+            await self._round(key, link=link, only=tuple(map(GroupId, filter(None, key.split(",")))))
 
     async def _round(self, key: str, *, link: str = "", only: Collection[GroupId] = ()) -> None:
         async for page in noting_skipped(self._source.group_changes(link=link, only=only), self._board):

@@ -10,16 +10,18 @@ Any error ends the read, and with it everything that was staged: an incomplete r
 no errors: an odd object is skipped and counted, and a list that Graph forgot in between is read again from its start.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from entraid_service.errors import FeedUnsupported, GraphUnavailable
 from entraid_service.model.changes import FeedLinks
 from entraid_service.model.directory import CORE_ATTRIBUTES, Group
-from entraid_service.model.ids import GroupId, fold, is_guid
+from entraid_service.model.ids import GroupId, UserId, fold, is_guid
 from entraid_service.model.scope import GroupResolution, Scope
 from entraid_service.model.syncrun import Phase
 from entraid_service.ports import Staging, TenantSource
 from entraid_service.sync.batches import in_batches
+from entraid_service.sync.crosscheck import has_unread_members, managers_apart
 from entraid_service.sync.feedread import GroupFeedRead, GroupsRead
 from entraid_service.sync.lists import noting_skipped, restarting
 from entraid_service.sync.members import MemberWalk
@@ -69,6 +71,8 @@ class FullRead:
         self._source = source
         self._staging = staging
         self._board = board
+        self._users: list[UserId] = []  # kept while nobody is known to have a manager
+        self._has_managers = False
 
     async def run(self) -> ReadResult:
         """Reads everything and tells what is now known.
@@ -79,12 +83,12 @@ class FullRead:
         self._board.requests = self._source.requests
         users_link = await self._users_link()
         self._board.phase = Phase.USERS
-        await restarting(self._read_users)
+        attributes = (*self._plan.selected, *(("manager",) if await self._read_people() else ()))
         groups, resolutions = await self._read_groups(by_feed=bool(users_link))
         if not self._plan.is_whole_directory:
             await self._staging.keep_members_only()
         scope = Scope(
-            attributes=frozenset((*self._plan.selected, "manager")),
+            attributes=frozenset(attributes),
             is_whole_directory=self._plan.is_whole_directory,
             resolutions=resolutions,
         )
@@ -101,20 +105,49 @@ class FullRead:
             return ""
         return link
 
-    async def _read_users(self) -> None:
+    async def _read_people(self) -> bool:
+        """Every user. Returns whether it is known who their managers are."""
+        try:
+            await restarting(self._read_users)
+        except FeedUnsupported:
+            await restarting(lambda: self._read_users({}))
+            apart = await managers_apart(self._source, self._users) or None
+        else:
+            if self._has_managers or not self._users:
+                return True
+            apart = await managers_apart(self._source, self._users) or {}
+        if apart:
+            await restarting(lambda: self._read_users(apart))
+        return apart is not None
+
+    async def _read_users(self, managers: Mapping[UserId, UserId] | None = None) -> None:
+        """Stages all users, with these managers or, where they are None, with those that come with the users."""
         await self._staging.drop_users()
         self._board.users = 0
-        async for page in noting_skipped(self._source.users(self._plan.selected), self._board):
-            self._board.users += len(page.items)
-            await self._staging.put_users(page.items)
+        self._users = []
+        source = self._source.users(self._plan.selected, with_managers=managers is None)
+        async for page in noting_skipped(source, self._board):
+            users = page.items
+            if managers is not None:
+                users = [replace(user, manager_id=managers.get(user.id)) for user in users]
+            self._board.users += len(users)
+            self._has_managers = self._has_managers or any(user.manager_id for user in users)
+            if self._has_managers:
+                self._users.clear()
+            else:
+                self._users += [user.id for user in users]
+            await self._staging.put_users(users)
         self._refuse_all_odd("users", self._board.users)
 
     async def _read_groups(self, *, by_feed: bool) -> tuple[GroupsRead, tuple[GroupResolution, ...]]:
         if by_feed:
             try:
-                return await restarting(self._groups_by_feed)
+                read, resolutions = await restarting(self._groups_by_feed)
             except FeedUnsupported:
                 pass  # users have a feed and groups have none: lists tell the same
+            else:
+                if self._board.memberships or not await has_unread_members(self._source, read.groups):
+                    return read, resolutions
         return await self._groups_by_lists()
 
     async def _groups_by_feed(self) -> tuple[GroupsRead, tuple[GroupResolution, ...]]:
@@ -133,13 +166,19 @@ class FullRead:
         """The groups that the entries may name: one look-up for each, not a list of all groups."""
         former = pins(self._plan.former_resolutions)
         found: dict[GroupId, Group] = {}
+        unfound: set[str] = set()
         for entry in self._plan.groups_to_sync:
             pin = former.get(entry) or (GroupId(entry.lower()) if is_guid(entry) else None)
             if pin is None:
-                named = await self._source.groups_named(entry)
-                found.update((group.id, group) for group in named if fold(group.display_name) == fold(entry))
+                named = [g for g in await self._source.groups_named(entry) if fold(g.display_name) == fold(entry)]
+                found.update((group.id, group) for group in named)
+                unfound.update(() if named else (fold(entry),))
             elif (group := await self._source.group(pin)) is not None:
                 found[group.id] = group
+        if unfound:
+            # Graph's idea of equal names may be narrower than ours.
+            groups = await restarting(self._list_groups)
+            found.update((key, group) for key, group in groups.items() if fold(group.display_name) in unfound)
         return found
 
     async def _groups_by_lists(self) -> tuple[GroupsRead, tuple[GroupResolution, ...]]:

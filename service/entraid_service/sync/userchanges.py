@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from entraid_service.model.changes import UserChange
+from entraid_service.errors import FeedUnsupported
+from entraid_service.model.changes import KEPT, UserChange
 from entraid_service.model.directory import MemberKind, Membership, User
 from entraid_service.model.ids import GroupId, UserId
 from entraid_service.model.snapshot import SnapshotVersion
@@ -79,8 +80,8 @@ class UserQuestions:
         doubtful = [change.id for change in strangers if change.id in told.removed or self._may_be_restored(change)]
         await self._ask_about(doubtful, found, synced=synced)
         if synced is None:
-            new = {change.id: change for change in strangers if change.id not in doubtful}
-            found.put.update((user_id, patched(None, change)) for user_id, change in new.items() if _is_whole(change))
+            new = [change for change in strangers if change.id not in doubtful and self._is_whole(change)]
+            found.put.update((change.id, patched(None, change)) for change in new)
             ours = {change.id for change in strangers}
         else:
             # Whom the feed tells may have been there for long, of no interest until now: it tells what changed of him,
@@ -99,7 +100,10 @@ class UserQuestions:
         async def ask(user_id: UserId) -> list[GroupId]:
             return await self.facts.direct_groups(user_id, among=synced)
 
-        groups = await answers(ask, doubtful)
+        try:
+            groups = await answers(ask, doubtful)
+        except FeedUnsupported as error:
+            raise FullReadNeeded(f"{len(doubtful)} users may have been restored: {error}") from error
         found.asked.update((user_id, ids) for user_id, ids in groups.items() if ids or synced is None)
 
     def _may_be_restored(self, change: UserChange) -> bool:
@@ -110,6 +114,14 @@ class UserQuestions:
             return True
         return made < self.base.sync_time - _NEW_FOR
 
+    def _is_whole(self, change: UserChange) -> bool:
+        """Whether the feed told enough of a new user to know a person.
+
+        A manager who is not told may be none, or one whom a Graph keeps silent about.
+        """
+        is_manager_told = change.manager_id is not KEPT or "manager" not in self.base.scope.attributes
+        return is_manager_told and "userPrincipalName" in change.attributes
+
     async def _read(self, ids: Collection[UserId]) -> dict[UserId, User]:
         """These users as Graph tells them now, without those who are gone again."""
         if len(ids) > _MOST_ASKED_ABOUT:
@@ -118,10 +130,8 @@ class UserQuestions:
         async def ask(user_id: UserId) -> User | None:
             return await self.source.user(user_id, self.selected)
 
-        read = await answers(ask, sorted(ids))
+        try:
+            read = await answers(ask, sorted(ids))
+        except FeedUnsupported as error:
+            raise FullReadNeeded(f"single users cannot be read: {error}") from error
         return {user_id: user for user_id, user in read.items() if user is not None}
-
-
-def _is_whole(change: UserChange) -> bool:
-    """Whether the feed told enough of a new user to know a person."""
-    return "userPrincipalName" in change.attributes
