@@ -139,6 +139,10 @@ class CredentialsRejected(Reauthorize):
         return {key: value for key, value in (("aadsts", self.aadsts), ("trace_id", self.trace_id)) if value}
 
 
+class TenantUntold(CredentialsRejected):
+    """Entra knows the tenant of a domain, and does not tell its ID."""
+
+
 class PermissionMissing(Reauthorize):
     """The app lacks Microsoft Graph application permissions, named in `missing`."""
 

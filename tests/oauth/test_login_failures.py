@@ -1,4 +1,5 @@
 import asyncio
+import json
 import time
 from datetime import timedelta
 
@@ -55,8 +56,9 @@ async def test_wrong_secret_unknown_app_and_unknown_tenant_are_told_apart(emulat
         web.Response(status=404, text="<html>nginx</html>", content_type="text/html"),
         web.Response(status=302, headers={"Location": "https://elsewhere.example/"}),
         web.Response(status=407, text="no"),
+        web.Response(status=410, text='{"detail": "Gone"}', content_type="application/json"),
     ],
-    ids=["HTML", "empty", "a list", "truncated", "404", "redirect", "407"],
+    ids=["HTML", "empty", "a list", "truncated", "404", "redirect", "407", "410"],
 )
 async def test_something_other_than_entra_is_named_as_such(
     cloud: ScriptedCloud, place: str, answer: web.Response
@@ -74,6 +76,44 @@ async def test_a_configuration_that_lacks_members_is_an_error(cloud: ScriptedClo
     """Whatever MSAL stumbles over comes out as an error of ours."""
     cloud.on(r"openid-configuration", body)
     assert isinstance(await failing(cloud.authority()), EntraUnavailable)
+
+
+@pytest.mark.parametrize("absent", [web.Response(status=404), web.json_response({"detail": "Not Found"}, status=404)])
+async def test_a_login_side_without_a_document_is_asked_where_entra_issues_tokens(
+    cloud: ScriptedCloud, absent: web.Response
+) -> None:
+    """Who only issues tokens to apps needs no OpenID configuration."""
+    cloud.on(r"openid-configuration", absent)
+    assert (await cloud.token_source().token()).secret.reveal() == "opaque-1"
+    assert cloud.asked[-1] == f"/{TENANT}/oauth2/v2.0/token"
+
+
+async def test_a_login_side_without_a_page_for_people_issues_tokens(cloud: ScriptedCloud) -> None:
+    """Apps sign in without one."""
+    cloud.on(r"openid-configuration", {"token_endpoint": f"{cloud.url}/{TENANT}/oauth2/v2.0/token"})
+    assert (await cloud.token_source().token()).secret.reveal() == "opaque-1"
+
+
+async def test_a_document_with_a_byte_order_mark_is_read(cloud: ScriptedCloud) -> None:
+    """It is no part of the JSON."""
+    body = b"\xef\xbb\xbf" + json.dumps(cloud.configuration()).encode()
+    cloud.on(r"openid-configuration", web.Response(body=body, content_type="application/json"))
+    assert (await cloud.token_source().token()).secret.reveal() == "opaque-1"
+
+
+async def test_a_token_endpoint_elsewhere_is_named_if_it_cannot_be_reached(cloud: ScriptedCloud) -> None:
+    """The host that failed is not the configured one: the document names it."""
+    cloud.on(r"openid-configuration", {"token_endpoint": f"https://login.invalid/{TENANT}/oauth2/v2.0/token"})
+    error = await failing(cloud.authority())
+    assert isinstance(error, EntraUnavailable)
+    assert "`login.invalid` cannot be resolved" in str(error)
+
+
+@pytest.mark.parametrize("error", [{"code": "invalid_client"}, ["invalid_client"], 7, None])
+async def test_a_refusal_in_another_form_is_a_refusal(cloud: ScriptedCloud, error: object) -> None:
+    """OAuth's `error` is a word; something else there is an error all the same."""
+    cloud.on(r"/token$", web.json_response({"error": error}, status=400))
+    assert isinstance(await failing(cloud.authority()), CredentialsRejected)
 
 
 @pytest.mark.parametrize("body", [{}, {"access_token": None}, {"access_token": 7}, {"access_token": ""}])

@@ -1,11 +1,21 @@
+from pathlib import Path
+
 import pytest
 from aiohttp import web
 
 from entraid_emulator import Emulator
+from entraid_service.app import SystemClock
+from entraid_service.connect.connector import Connector, ConnectOrder
 from entraid_service.errors import CredentialsRejected, EntraUnavailable
+from entraid_service.graph import MicrosoftGraph
+from entraid_service.model.connection import ClientSecret, Connection
+from entraid_service.model.secret import Secret
+from entraid_service.oauth.keys import EncryptionKey
+from entraid_service.oauth.secretbox import AesGcmSecretBox
 from entraid_service.oauth.tenants import configuration_url, tenant_in
 from entraid_service.oauth.tokens import MsalAuthority
-from graph.cloud import TENANT, ScriptedCloud
+from entraid_service.store.sqlite import SqliteStore
+from graph.cloud import CANARY, CLIENT, TENANT, ScriptedCloud, jwt, page
 
 
 async def test_a_domain_names_its_tenant(emulator: Emulator) -> None:
@@ -48,6 +58,42 @@ async def test_an_outage_is_no_unknown_tenant(cloud: ScriptedCloud) -> None:
     cloud.on(r"openid-configuration", web.Response(status=503))
     with pytest.raises(EntraUnavailable):
         await cloud.authority().resolve_tenant("contoso.example")
+
+
+@pytest.mark.parametrize("configuration", ["domain", "absent"])
+async def test_a_tenant_that_no_document_tells_is_told_by_its_token(
+    cloud: ScriptedCloud, tmp_path: Path, configuration: str
+) -> None:
+    """The token that is asked for by domain names the tenant, and a token of that very tenant proves it."""
+    document = cloud.configuration("contoso.example") if configuration == "domain" else web.Response(status=404)
+    cloud.on(r"/contoso.example/v2.0/.well-known", document)
+    cloud.tokens += [jwt(tid=TENANT)] * 2
+    cloud.on(r"/v1.0/", page())
+    connection = await _connected(cloud, tmp_path)
+    assert connection.tenant_id == TENANT
+    assert cloud.graph_requests(r"/token$")[-1] == f"/{TENANT}/oauth2/v2.0/token"
+
+
+async def test_a_tenant_that_nothing_tells_is_not_guessed(cloud: ScriptedCloud, tmp_path: Path) -> None:
+    """An opaque token says nothing: the caller is asked for the id."""
+    cloud.on(r"/contoso.example/v2.0/.well-known", cloud.configuration("contoso.example"))
+    with pytest.raises(CredentialsRejected, match="give the ID"):
+        await _connected(cloud, tmp_path)
+
+
+async def _connected(cloud: ScriptedCloud, folder: Path) -> Connection:
+    """What `Connect` by domain makes of this cloud."""
+    graph = MicrosoftGraph(base_url=f"{cloud.url}/v1.0", ca_bundle=cloud.ca_file)
+    order = ConnectOrder("", "", "contoso.example", CLIENT, ClientSecret(Secret(CANARY)), validate_only=True)
+    try:
+        async with SqliteStore.open(folder / "entraid.db") as store:
+            box = AesGcmSecretBox([EncryptionKey(bytes(32))])
+            connector = Connector(
+                connections=store.connections, authority=cloud.authority(), graph=graph, box=box, clock=SystemClock()
+            )
+            return await connector.connect(order)
+    finally:
+        await graph.close()
 
 
 def test_urls_that_name_two_tenants_name_none() -> None:

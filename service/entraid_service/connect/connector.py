@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from entraid_service.connect.credentials import seal
 from entraid_service.connect.proof import Proof, Prover
-from entraid_service.errors import ConnectionExists, ResourceNotFound
+from entraid_service.errors import ConnectionExists, ResourceNotFound, TenantUntold
 from entraid_service.model.connection import Connection, ConnectionState, Credential
 from entraid_service.model.ids import ConnectionId, TenantId
 from entraid_service.ports import Authority, Clock, ConnectionStore, Graph, SecretBox
@@ -60,7 +60,7 @@ class Connector:
             EtagMismatch: Somebody else changed the connection meanwhile.
         """
         former = await self._find(order.connection_id)
-        tenant_id = await self._authority.resolve_tenant(order.tenant)
+        tenant_id = await self._tenant(order)
         check_same_tenant(former, tenant_id)
         proof = await self._prover.prove(tenant_id, client_id=order.client_id, credential=order.credential)
         connection = self._describe(order, tenant_id, proof=proof, former=former)
@@ -107,6 +107,19 @@ class Connector:
             EtagMismatch: Its version is not the expected one.
         """
         await self._connections.delete(connection_id, expected_version=expected_version)
+
+    async def _tenant(self, order: ConnectOrder) -> TenantId:
+        """The tenant's id, by Entra's documents or by a token of it; what follows proves it."""
+        try:
+            return await self._authority.resolve_tenant(order.tenant)
+        except TenantUntold:
+            tokens = self._authority.token_source(
+                tenant=order.tenant, client_id=order.client_id, credential=order.credential
+            )
+            tenant_id = (await tokens.token()).tenant_id
+            if tenant_id is None:
+                raise
+            return tenant_id
 
     async def _find(self, connection_id: str) -> Connection | None:
         if not connection_id:

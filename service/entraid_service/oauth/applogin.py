@@ -133,6 +133,8 @@ class AppLogin:
         secret = answer.get("access_token")
         if not isinstance(secret, str) or not secret:
             last = http.last
+            if last is not None and "error" not in answer:
+                raise refusal(last, site=self.site, secret=self.secret)
             raise diagnose(
                 without(self.secret, answer),
                 status=last.status_code if last else HTTPStatus.BAD_REQUEST,

@@ -94,8 +94,17 @@ def unreachable(error: BaseException, *, host: str, through_proxy: bool = False)
     Only the kind of failure and the host are told: texts of HTTP libraries may hold URLs with credentials.
     """
     chain = tuple(_chain(error))
+    asked = _asked_host(chain)
+    host = asked if asked and asked != host.partition(":")[0] else host
     way = " through the configured proxy" if through_proxy else ""
     return EntraUnavailable(_tls_text(chain, host) or _network_text(chain, host, way=way))
+
+
+def _asked_host(chain: Sequence[BaseException]) -> str:
+    """The host that a connection was tried to, where that is told: a document may name another one than was set."""
+    pools = (getattr(link, "pool", None) for link in chain)
+    hosts = (getattr(pool, "host", None) for pool in pools)
+    return next((host for host in hosts if isinstance(host, str)), "")
 
 
 def _tls_text(chain: Sequence[BaseException], host: str) -> str:
@@ -147,7 +156,7 @@ def _is_passing(answer: Mapping[str, object], status: int, known: Diagnosis | No
     return (
         status == HTTPStatus.TOO_MANY_REQUESTS
         or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        or answer.get("error") in _PASSING_ERRORS
+        or _line(answer.get("error")) in _PASSING_ERRORS
     )
 
 

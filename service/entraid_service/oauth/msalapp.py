@@ -7,6 +7,7 @@ import msal
 from msal.exceptions import MsalServiceError
 
 from entraid_service.oauth.credentials import MsalCredential
+from entraid_service.oauth.discovery import DiscoveringHttp
 from entraid_service.oauth.wire import LOGIN_FAILURES, LoginHttp
 
 MSAL_FAILURES = (
@@ -68,7 +69,7 @@ def build_app(client_id: str, credential: MsalCredential, *, authority: str, htt
         client_id,
         client_credential=credential,
         authority=authority,
-        http_client=http,
+        http_client=DiscoveringHttp(http),
         instance_discovery=False,
         azure_region=False,  # MSAL_FORCE_REGION would change the host
         client_capabilities=["CP1"],

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from entraid_service.errors import CredentialsRejected, EntraidError
+from entraid_service.errors import CredentialsRejected, EntraidError, TenantUntold
 from entraid_service.model.connection import Credential, FederatedIdentity, ServiceApp
 from entraid_service.model.ids import TenantId, is_guid
 from entraid_service.model.secret import Secret
@@ -25,6 +25,7 @@ from entraid_service.oauth.credentials import (
     resolved,
     secret_of,
 )
+from entraid_service.oauth.discovery import is_absent
 from entraid_service.oauth.identity import HostIdentity, IdentityLogin
 from entraid_service.oauth.signin import MsalSignIn
 from entraid_service.oauth.tenants import configuration_url, is_domain, tenant_in
@@ -136,6 +137,8 @@ class MsalAuthority:
         try:
             answer = http.get(configuration_url(self._site.url, tenant))
         except RefusedDocument as error:
+            if is_absent(error.answer):
+                raise _untold(tenant) from error
             raise refusal(error.answer, site=self._site, secret=Secret("")) from error
         except (*LOGIN_FAILURES, ValueError) as error:
             raise self._site.unreachable(error) from error
@@ -143,14 +146,16 @@ class MsalAuthority:
             http.close()
         tenant_id = tenant_in(answer.json() or {})
         if tenant_id is None:
-            raise CredentialsRejected(
-                f"Entra did not tell the ID of tenant `{tenant}`: give the ID in place of the domain"
-            )
+            raise _untold(tenant)
         return tenant_id
 
     def close(self) -> None:
         """Gives the threads back."""
         self._threads.close()
+
+
+def _untold(tenant: str) -> TenantUntold:
+    return TenantUntold(f"Entra did not tell the ID of tenant `{tenant}`: give the ID in place of the domain")
 
 
 class MsalTokens:

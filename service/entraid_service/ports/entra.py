@@ -72,6 +72,7 @@ class Authority(Protocol):
 
         Raises:
             CredentialsRejected: Entra knows no such tenant (AADSTS90002).
+            TenantUntold: Its documents do not tell the id.
             EntraUnavailable: Entra did not answer in time.
         """
 
