@@ -58,6 +58,9 @@ def main(  # noqa: PLR0913 - one argument per option
     The options may stand before or after the command. Exit codes: 0 done (of evaluate: allowed), 1 failed, 2 the
     command or request is wrong, 3 denied, 4 unavailable for now, 5 an administrator has to act in Microsoft Entra,
     6 no data or data too old, 7 a sync waits for approval, 130 interrupted.
+
+    From the environment: ENTRAID_TARGET, ENTRAID_TLS, ENTRAID_CA_FILE, ENTRAID_CERT_FILE, ENTRAID_KEY_FILE for the
+    options of these names, and ENTRAIDCTL_CLIENT_SECRET for connect.
     """
     context.obj = SessionOptions(
         target=target,

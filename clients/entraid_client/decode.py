@@ -47,6 +47,11 @@ BY_REASON: Final[Mapping[str, type[errors.EntraidError]]] = MappingProxyType(
             (errors_pb2.ERROR_REASON_DIRECTORY_STALE, errors.DirectoryStale),
             (errors_pb2.ERROR_REASON_GRAPH_THROTTLED, errors.GraphThrottled),
             (errors_pb2.ERROR_REASON_GRAPH_UNAVAILABLE, errors.GraphUnavailable),
+            (errors_pb2.ERROR_REASON_ETAG_MISMATCH, errors.Conflict),
+            (errors_pb2.ERROR_REASON_CONSENT_NOT_OFFERED, errors.ConsentNotOffered),
+            (errors_pb2.ERROR_REASON_SERVICE_UNAVAILABLE, errors.ServiceUnavailable),
+            (errors_pb2.ERROR_REASON_OVERLOADED, errors.Overloaded),
+            (errors_pb2.ERROR_REASON_RUN_SUPERSEDED, errors.RunSuperseded),
         )
     }
 )

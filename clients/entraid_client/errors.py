@@ -4,7 +4,7 @@ EntraidError
 ├── RetryLater                 the same call may succeed later; `retry_after` says when, if the server knows
 │   ├── GraphThrottled
 │   ├── GraphUnavailable
-│   ├── ServiceUnavailable     the service itself cannot be reached
+│   ├── ServiceUnavailable     the service itself cannot be reached, or stops
 │   ├── Overloaded             the service has more calls than it can take
 │   └── DeadlinePassed         no answer in the time that the caller gave
 ├── Reauthorize                an administrator has to act in Microsoft Entra
@@ -19,11 +19,13 @@ EntraidError
 │   ├── ResourceNotFound
 │   ├── ConnectionExists
 │   ├── Conflict               somebody else changed the resource in between
+│   ├── ConsentNotOffered      the service has no app of its own to consent to
 │   └── CallerRefused          this caller may not make the call
 ├── Resync                     the data for an answer is not there
 │   ├── SyncInProgress
 │   ├── DirectoryNotSynced
-│   └── DirectoryStale
+│   ├── DirectoryStale
+│   └── RunSuperseded          a held run that newer data has overtaken
 ├── NotOffered                 this server does not have the call
 └── ServerFault                a bug, in the service or in what lies between
 
@@ -217,6 +219,12 @@ class Conflict(FixRequest):
     remedy = "Read it again and repeat the change."
 
 
+class ConsentNotOffered(FixRequest):
+    """The service has no app of its own that an administrator could consent to."""
+
+    remedy = "Connect with an app of the tenant (--client-id), or have the service set up for consent."
+
+
 class CallerRefused(FixRequest):
     """This caller may not make the call."""
 
@@ -250,6 +258,12 @@ class DirectoryStale(Resync):
     """The data is older than the request allows."""
 
     remedy = "Run `entraidctl sync`, or allow older data."
+
+
+class RunSuperseded(Resync):
+    """The run cannot take effect any more: newer data than it was compared with is in use."""
+
+    remedy = "Run a sync; if it is held, approve that one."
 
 
 class NotOffered(EntraidError):

@@ -1,7 +1,7 @@
 """Decides whether and when a failed call is made again.
 
-Only UNAVAILABLE is tried again, and only where a second call cannot do a thing twice. What a server asks for in
-RetryInfo is kept. Nothing here waits: `calls.py` does.
+Only UNAVAILABLE and an overload are tried again, and only where a second call cannot do a thing twice. What a server
+asks for in RetryInfo is kept. Nothing here waits: `calls.py` does.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Final
 import grpc
 from google.protobuf.descriptor_pb2 import MethodOptions
 
+from entraid.v1 import errors_pb2
+
 if TYPE_CHECKING:
     from google.protobuf.descriptor import MethodDescriptor
 
     from entraid_client.errors import Problem
 
+_OVERLOADED: Final = errors_pb2.ErrorReason.Name(errors_pb2.ERROR_REASON_OVERLOADED)
 _LONGEST_EXPONENT: Final = 16  # beyond it a pause has long reached its bound, and a timedelta could overflow
 
 
@@ -48,7 +51,8 @@ class RetryPolicy:
             remaining: What is left of the caller's deadline. A pause that would use it up is not begun.
             chance: A random number from 0 to 1. Callers that fail together must not come back together.
         """
-        if problem.code is not grpc.StatusCode.UNAVAILABLE or attempt >= self.attempts:
+        is_passing = problem.code is grpc.StatusCode.UNAVAILABLE or problem.reason == _OVERLOADED
+        if not is_passing or attempt >= self.attempts:
             return None
         pause = self.spread(attempt, chance) + (problem.retry_after or timedelta())
         return pause if pause < remaining else None

@@ -16,6 +16,7 @@ import structlog
 from entraid_service.config import Settings, unknown_variables
 from entraid_service.connect.access import TenantAccess
 from entraid_service.connect.activation import Activation
+from entraid_service.connect.ages import SnapshotAges
 from entraid_service.connect.connector import Connector
 from entraid_service.connect.consents import ConsentDesk
 from entraid_service.connect.expiry import ExpiryWatch
@@ -48,12 +49,15 @@ from entraid_service.sync.runner import SyncRunner
 from entraid_service.sync.schedule import Schedule
 from entraid_service.web.connect_pages import ConnectPages
 from entraid_service.web.listener import HttpListener, listening_socket
+from entraid_service.web.metrics_page import MetricsPage
 from entraid_service.web.runs import FirstSyncs
 
 _log = structlog.get_logger(__name__)
 
 _DRAIN = timedelta(milliseconds=200)
-"""How long calls are still taken after health said NOT_SERVING, for clients who have not heard of it."""
+"""After health said NOT_SERVING, calls are still taken until none came for so long: not everybody watches health."""
+
+_LONGEST_DRAIN = timedelta(seconds=2)
 
 _GRACE = timedelta(seconds=5)
 """How long calls under way are given at the end; a container is killed after ten seconds."""
@@ -94,20 +98,21 @@ async def running(settings: Settings, place: Place = ALONE) -> AsyncIterator[End
             listening = stack.enter_context(place.http or listening_socket(settings.http_address))
             http_port = listening.getsockname()[1]
         facades, desk = await _build(settings, stack, http_port=http_port, place=place)
+        if place.team is not None:
+            place.team.tells_of(facades.metrics.registry)
         is_ready = asyncio.Event()
         if listening is not None:
             pages = ConnectPages(desk, syncs=FirstSyncs(runs=facades.runs, runner=facades.runner))
             listener = HttpListener(
                 listening,
-                metrics=facades.metrics.registry,
                 is_ready=lambda: is_ready.is_set() and place.are_all_serving(),
-                more=pages.routes(),
+                more=(*pages.routes(), *_metrics_page(facades, place).routes()),
             )
             stack.push_async_callback(listener.close)
             await listener.start()
         server = GrpcServer(_server_settings(settings, place), facades)
         port = await server.start()
-        stack.push_async_callback(server.stop, _GRACE, drain=_DRAIN)
+        stack.push_async_callback(server.stop, _GRACE, drain=_DRAIN, longest_drain=_LONGEST_DRAIN)
         is_ready.set()
         stack.callback(is_ready.clear)
         endpoints = Endpoints(_with_port(settings.grpc_address, port), _with_port(settings.http_address, http_port))
@@ -118,6 +123,12 @@ async def running(settings: Settings, place: Place = ALONE) -> AsyncIterator[End
         _log.info("serving", grpc=endpoints.grpc_address, http=endpoints.http_address)
         yield endpoints
         _log.info("stopping")
+
+
+def _metrics_page(facades: Facades, place: Place) -> MetricsPage:
+    ages = SnapshotAges(facades.connections, lists=facades.lists, note=facades.metrics.note_snapshots)
+    others = None if place.team is None else place.team.metrics
+    return MetricsPage(facades.metrics.registry, others=others, before=ages.note)
 
 
 async def _build(
@@ -254,8 +265,6 @@ def _run_counter(metrics: Metrics) -> Callable[[SyncRun], None]:
     def count(run: SyncRun) -> None:
         took = run.end_time - run.start_time if run.end_time and run.start_time else None
         metrics.count_run(mode=run.mode.name.lower(), state=run.state.name.lower(), duration=took)
-        if run.sync_time is not None:
-            metrics.note_snapshot(run.connection_id, sync_time=run.sync_time.timestamp())
 
     return count
 
@@ -288,4 +297,6 @@ def _server_settings(settings: Settings, place: Place) -> ServerSettings:
     if settings.tls_cert_file:
         client_ca = Path(settings.tls_client_ca_file) if settings.tls_client_ca_file else None
         tls = TlsFiles(Path(settings.tls_cert_file), Path(settings.tls_key_file), client_ca)
-    return ServerSettings(address=settings.grpc_address, tls=tls, shares_port=place.shares_port)
+    return ServerSettings(
+        address=settings.grpc_address, tls=tls, shares_port=place.shares_port, most_calls=settings.max_calls
+    )

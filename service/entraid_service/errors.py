@@ -6,6 +6,8 @@ EntraidError
 │   ├── GraphUnavailable      no answer, a 5xx, or an answer that breaks Graph's protocol
 │   ├── EntraUnavailable      the login side did not answer
 │   ├── StoreUnavailable      the database did not answer
+│   ├── Stopping              this process ends; another one takes the call
+│   ├── Overloaded            more calls wait than can be answered in time
 │   ├── ListExpired           Graph forgot a list while it was read; `sync` starts that list again
 │   ├── FeedUnsupported       this tenant's Graph has no delta queries; `sync` reads everything instead
 │   └── GroupGone             a group was deleted while it was read; `sync` leaves it out
@@ -59,25 +61,28 @@ class EntraidError(Exception):
 
 
 class RetryLater(EntraidError):  # noqa: N818 - the names of this tree say what happened
-    """The same call may succeed later. `retry_after` says when, where that is known."""
+    """The same call may succeed later. `retry_after` says when: what the other side asked for, else what is usual."""
 
     status = "UNAVAILABLE"
+    usual_wait: ClassVar[timedelta | None] = None
 
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = self.usual_wait if retry_after is None else retry_after
 
 
 class GraphThrottled(RetryLater):
     """Microsoft Graph answered 429 more often than we were ready to wait for."""
 
     reason = ErrorReason.GRAPH_THROTTLED
+    usual_wait = timedelta(seconds=10)
 
 
 class GraphUnavailable(RetryLater):
     """Microsoft Graph did not answer, or not by its protocol. `request_id` is Graph's, for Microsoft's support."""
 
     reason = ErrorReason.GRAPH_UNAVAILABLE
+    usual_wait = timedelta(seconds=5)
 
     def __init__(self, message: str, *, request_id: str = "", retry_after: timedelta | None = None) -> None:
         super().__init__(message, retry_after=retry_after)
@@ -93,10 +98,29 @@ class EntraUnavailable(RetryLater):
     """The login side of Entra did not answer."""
 
     reason = ErrorReason.GRAPH_UNAVAILABLE
+    usual_wait = timedelta(seconds=5)
 
 
 class StoreUnavailable(RetryLater):
     """The database could not be read or written."""
+
+    reason = ErrorReason.SERVICE_UNAVAILABLE
+    usual_wait = timedelta(seconds=1)
+
+
+class Stopping(RetryLater):
+    """This process is about to end: another one, or its successor, takes the call."""
+
+    reason = ErrorReason.SERVICE_UNAVAILABLE
+    usual_wait = timedelta(milliseconds=200)
+
+
+class Overloaded(RetryLater):
+    """More calls are waiting than can be answered in time."""
+
+    status = "RESOURCE_EXHAUSTED"
+    reason = ErrorReason.OVERLOADED
+    usual_wait = timedelta(seconds=1)
 
 
 class ListExpired(RetryLater):
@@ -186,6 +210,8 @@ class ConsentDeclined(Reauthorize):
 class ConsentNotOffered(Reauthorize):
     """The service has no app of its own that an administrator could consent to."""
 
+    reason = ErrorReason.CONSENT_NOT_OFFERED
+
 
 class SecretUnreadable(Reauthorize):
     """A stored credential cannot be decrypted with the keys at hand."""
@@ -231,13 +257,13 @@ class InvalidFilter(FixRequest):
 
 
 class ResourceNotFound(FixRequest):
-    """Nothing has that resource name."""
+    """Nothing has that resource name; `name` is the whole of it."""
 
     status = "NOT_FOUND"
     reason = ErrorReason.RESOURCE_NOT_FOUND
 
     def __init__(self, resource_type: str, name: str) -> None:
-        super().__init__(f"no {resource_type} is named `{name}`; list what there is, names are compared exactly")
+        super().__init__(f"no {resource_type} is named `{name}`: list what there is")
         self.resource_type = resource_type
         self.name = name
 
@@ -264,6 +290,7 @@ class EtagMismatch(FixRequest):
     """The resource was changed since the caller read it."""
 
     status = "ABORTED"
+    reason = ErrorReason.ETAG_MISMATCH
 
 
 class Resync(EntraidError):  # noqa: N818 - see above
@@ -313,6 +340,7 @@ class RunSuperseded(EntraidError):  # noqa: N818 - see above
     """A run cannot take effect: it lost its lease, or what it was compared with is not served any more."""
 
     status = "FAILED_PRECONDITION"
+    reason = ErrorReason.RUN_SUPERSEDED
 
 
 class SyncStopped(EntraidError):  # noqa: N818 - see above

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from entraid_service.gathering import Team
+
 _LOOK: Final = timedelta(seconds=1)
 _LOOK_AMONG_SIBLINGS: Final = timedelta(milliseconds=500)
 
@@ -20,6 +22,7 @@ class Place:
         http: The socket of the HTTP port, which the parent took; None if this process takes it itself, if at all.
         http_port: Its number, 0 if it is not taken yet.
         are_all_serving: Whether every worker has begun to take calls.
+        team: The other workers; None if there are none.
     """
 
     number: int = 0
@@ -27,6 +30,7 @@ class Place:
     http: socket.socket | None = None
     http_port: int = 0
     are_all_serving: Callable[[], bool] = lambda: True
+    team: Team | None = None
 
     @property
     def is_first(self) -> bool:

@@ -1,6 +1,7 @@
 """A worker's process: the service at one place, from the parent's order to the end of the process.
 
-It tells its parent through a pipe that it serves, or why it cannot; hears from it that all serve; and stops when it is
+It tells its parent through a pipe that it serves, or why it cannot, and its metrics when it is asked for them (see
+`gathering`); hears from it that all serve; and stops when it is
 asked to, or when the pipe ends because the parent is gone.
 """
 
@@ -17,6 +18,7 @@ import structlog
 from entraid_service import app
 from entraid_service.config import Settings
 from entraid_service.errors import EntraidError
+from entraid_service.gathering import Team
 from entraid_service.oauth.keys import KeyUnusable
 from entraid_service.place import Place
 
@@ -57,12 +59,13 @@ async def _serve(order: Order, pipe: Pipe) -> None:
 
     def hear() -> None:
         try:
-            pipe.recv_bytes()
-            all_serving.set()
+            if not team.hear(pipe.recv_bytes()):
+                all_serving.set()
         except (EOFError, OSError):
             loop.remove_reader(pipe.fileno())
             stop.set()
 
+    team = Team(pipe.send_bytes)
     loop.add_reader(pipe.fileno(), hear)
     place = Place(
         number=order.number,
@@ -70,6 +73,7 @@ async def _serve(order: Order, pipe: Pipe) -> None:
         http=order.http,
         http_port=order.http_port,
         are_all_serving=all_serving.is_set,
+        team=team,
     )
     async with app.running(order.settings, place):
         pipe.send_bytes(SERVING)

@@ -7,7 +7,8 @@
 4. A worker that dies is started anew, each time a little later if it dies at once; the others go on.
 5. At the end all are asked to stop; who does not in time is killed. Workers that lose their parent stop by themselves.
 
-Workers share the database and nothing else: a commit of one is seen by the others when they look.
+Workers share the database and nothing else: a commit of one is seen by the others when they look. The parent gathers
+what they count (`gathering`).
 """
 
 import asyncio
@@ -26,6 +27,7 @@ import structlog
 from entraid_service import app
 from entraid_service.config import Settings
 from entraid_service.errors import StoreUnavailable
+from entraid_service.gathering import Gathering
 from entraid_service.observe.logs import set_up_logs
 from entraid_service.parts import encryption_keys
 from entraid_service.store.migrate import migrate
@@ -60,8 +62,9 @@ async def supervised(settings: Settings) -> AsyncIterator[app.Endpoints]:
         encryption_keys(settings)
         await migrate(settings.database_path())
         settings = replace(settings, grpc_address=grpc_address)
-        team = [_Post(settings, number, http) for number in range(settings.workers)]
         async with asyncio.TaskGroup() as tasks:
+            gathering = Gathering(tasks.create_task)
+            team = [_Post(settings, number, http=http, gathering=gathering) for number in range(settings.workers)]
             try:
                 keepers = [tasks.create_task(post.keep()) for post in team]
                 await _all_serving(team)
@@ -135,10 +138,12 @@ class _Worker:
 class _Post:
     """One worker's place, and the process that stands there now."""
 
-    def __init__(self, settings: Settings, number: int, http: socket.socket) -> None:
+    def __init__(self, settings: Settings, number: int, *, http: socket.socket, gathering: Gathering) -> None:
         self._settings = settings
         self._number = number
         self._http = http
+        self._gathering = gathering
+        gathering.members[number] = self._send
         self._worker: _Worker | None = None
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._are_all_serving = False
@@ -173,6 +178,11 @@ class _Post:
         if self._worker is not None:
             with suppress(OSError):  # it has just died, and who follows is told from the start
                 self._worker.pipe.send_bytes(SERVING)
+
+    def _send(self, message: bytes) -> None:
+        if self._worker is None or self._worker.ended.is_set():
+            raise BrokenPipeError(f"worker {self._number} is not there")
+        self._worker.pipe.send_bytes(message)
 
     async def stop(self) -> bool:
         """Asks the worker to stop and waits; kills it if it takes too long. Tells whether it stopped by itself."""
@@ -216,7 +226,7 @@ class _Post:
         except (EOFError, OSError):
             asyncio.get_running_loop().remove_reader(worker.pipe.fileno())
             return
-        if self._first.done():
+        if self._gathering.hear(self._number, said) or self._first.done():
             return
         if said == SERVING:
             self._first.set_result(None)

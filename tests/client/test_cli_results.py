@@ -76,6 +76,27 @@ async def test_a_hostile_name_cannot_steer_the_terminal(script: Script) -> None:
         assert not any(line.lstrip().startswith("fake row") for line in ended.out.splitlines())
 
 
+async def test_ids_stand_on_one_line_of_a_narrow_terminal(script: Script) -> None:
+    """They are copied from there, and 80 columns are what many have."""
+    user = directory_service_pb2.User(
+        object_id="aaaaaaaa-0000-4000-8000-000000000001",
+        display_name="A Name That Is Somewhat Longer",
+        user_principal_name="somebody.with.a.long.name@contoso.onmicrosoft.com",
+        user_type="Member",
+    )
+    script.answer("ListUsers", directory_service_pb2.ListUsersResponse(users=[user]))
+    tenant = "c0470500-7e4a-4c1d-9b52-3f6a8d0e1b27"
+    found = connection_service_pb2.Connection(name="connections/contoso", display_name="Contoso", tenant_id=tenant)
+    script.answer("ListConnections", connection_service_pb2.ListConnectionsResponse(connections=[found]))
+    env = {"ENTRAID_TARGET": script.target, "COLUMNS": "80"}
+    users = await entraidctl("users", "contoso", env=env)
+    connections = await entraidctl("connections", env=env)
+    assert user.object_id in users.out
+    assert "Member," in users.out, "who is disabled is told so"
+    assert tenant in connections.out
+    assert max(map(len, f"{users.out}\n{connections.out}".splitlines())) <= 80
+
+
 async def test_groups_status_and_details_are_tables(script: Script) -> None:
     """Each table holds what it is about."""
     found = directory_service_pb2.Group(
@@ -97,8 +118,8 @@ async def test_groups_status_and_details_are_tables(script: Script) -> None:
     assert "Sales" in (await entraidctl("groups", "contoso", "g1", env=env)).out
     everything = await entraidctl("status", env=env)
     assert "contoso" in everything.out
-    assert "2027-01-15 08:00:00 UTC" in everything.out
     one = await entraidctl("status", "connections/contoso", "--runs", "2", env=env)
+    assert "2027-01-15 08:00:00 UTC" in one.out
     assert one.out.count("failed") == 2
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 CREDENTIALS = ClientSecret("app", Secret("s3cr3t-value"))
 USER = directory_service_pb2.GetUserResponse(user=directory_service_pb2.User(object_id="u1"))
+OVERLOAD = Refusal(
+    grpc.StatusCode.RESOURCE_EXHAUSTED, details=(error_info("ERROR_REASON_OVERLOADED"), retry_info(0.01))
+)
 OTHER_CODES = [code for code in grpc.StatusCode if code not in {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}]
 
 READS: dict[str, Callable[[EntraidClient], Awaitable[object]]] = {
@@ -66,9 +69,7 @@ async def test_a_call_that_does_nothing_twice_is_made_again_until_it_is_answered
 
 
 @pytest.mark.parametrize("code", OTHER_CODES, ids=lambda code: code.name)
-async def test_nothing_but_unavailable_is_tried_again(
-    script: Script, client: EntraidClient, code: grpc.StatusCode
-) -> None:
+async def test_nothing_else_is_tried_again(script: Script, client: EntraidClient, code: grpc.StatusCode) -> None:
     """Every other code reaches the caller after a single call, whatever RetryInfo says."""
     script.answer("GetUser", Refusal(code, details=(retry_info(0.001),)), USER)
     with pytest.raises(EntraidError) as caught:
@@ -119,6 +120,13 @@ async def test_a_sync_is_repeated_under_one_request_id(script: Script, client: E
     ]
     assert ids[0] == ids[1] != ids[2]
     assert all(len(request_id) == 36 for request_id in ids)
+
+
+async def test_an_overload_is_waited_out(script: Script, client: EntraidClient) -> None:
+    """The service did nothing of the call yet and says when to come back."""
+    script.answer("GetUser", OVERLOAD, OVERLOAD, USER)
+    await client.get_user("u", connection="c")
+    assert len(script.calls) == 3
 
 
 async def test_the_pause_that_a_service_asks_for_is_kept(script: Script, client: EntraidClient) -> None:

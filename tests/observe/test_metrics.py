@@ -27,7 +27,7 @@ def test_what_happened_is_counted_under_its_labels() -> None:
     metrics.count_graph_request(200)
     metrics.count_graph_request(429)
     metrics.count_graph_request(None)
-    metrics.note_snapshot("main", sync_time=1_700_000_000.0)
+    metrics.note_snapshots({"main": 1_700_000_000.0})
     found = _samples(metrics)
     call = (("code", "OK"), ("method", "entraid.v1.SyncService/Sync"))
     assert found["entraid_rpc_duration_seconds_count", call] == 2
@@ -42,11 +42,10 @@ def test_what_happened_is_counted_under_its_labels() -> None:
 
 
 def test_a_connection_that_is_gone_is_not_reported_any_more() -> None:
-    """Its age would otherwise grow for ever and alarm somebody; forgetting it twice is harmless."""
+    """Its age would otherwise grow for ever and alarm somebody."""
     metrics = Metrics()
-    metrics.note_snapshot("main", sync_time=1.0)
-    metrics.forget_snapshot("main")
-    metrics.forget_snapshot("main")
+    metrics.note_snapshots({"main": 1.0})
+    metrics.note_snapshots({})
     assert not [name for name, _ in _samples(metrics) if name == "entraid_snapshot_sync_time_seconds"]
 
 

@@ -129,6 +129,19 @@ async def test_a_stop_says_so_first_and_does_not_dawdle(server: Server, grpc_ser
         await grpc_server.stop(timedelta(hours=1))
 
 
+async def test_calls_are_taken_for_as_long_as_they_come(server: Server, grpc_server: GrpcServer) -> None:
+    """Not every client watches health: those who ask now and then must not run into the stop."""
+    watch = aiter(health_watch(server.channel)(health_pb2.HealthCheckRequest()))
+    assert (await anext(watch)).status == SERVING
+    drain = timedelta(seconds=0.5)
+    stopping = asyncio.create_task(grpc_server.stop(timedelta(hours=1), drain=drain, longest_drain=timedelta(hours=1)))
+    assert (await anext(watch)).status == NOT_SERVING
+    for _ in range(100):
+        await server.connections.ListConnections(connection_service_pb2.ListConnectionsRequest())
+        await asyncio.sleep(0.01)
+    await stopping
+
+
 async def test_a_call_under_way_is_finished_at_a_stop(
     server: Server, grpc_server: GrpcServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

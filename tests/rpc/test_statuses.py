@@ -16,6 +16,10 @@ ERRORS = [
     (errors.GraphThrottled("m", retry_after=timedelta(seconds=7)), "UNAVAILABLE"),
     (errors.GraphUnavailable("m", request_id="r"), "UNAVAILABLE"),
     (errors.StoreUnavailable("m"), "UNAVAILABLE"),
+    (errors.Stopping("m"), "UNAVAILABLE"),
+    (errors.Overloaded("m"), "RESOURCE_EXHAUSTED"),
+    (errors.ConsentNotOffered("m"), "FAILED_PRECONDITION"),
+    (errors.RunSuperseded("m"), "FAILED_PRECONDITION"),
     (errors.CredentialsRejected("m", aadsts="AADSTS7000215"), "FAILED_PRECONDITION"),
     (errors.PermissionMissing("m", missing=("User.Read.All",)), "FAILED_PRECONDITION"),
     (errors.ConsentDeclined("m", error="access_denied"), "PERMISSION_DENIED"),
@@ -45,11 +49,20 @@ def test_each_error_has_its_status_and_reason(error: errors.EntraidError, code: 
     status = from_error(error)
     assert code_of(status) is grpc.StatusCode[code]
     assert status.message == str(error)
-    if error.reason is not None:
+    if not isinstance(error, errors.SyncStopped):  # told of a run, never of a call
+        assert error.reason is not None
         found = info(status)
         assert found.domain == "entraid"
         assert errors_pb2.ErrorReason.Value(found.reason) == error.reason.value
         assert dict(found.metadata) == dict(error.metadata)
+
+
+@pytest.mark.parametrize("error", [error for error, _ in ERRORS if isinstance(error, errors.RetryLater)], ids=type)
+def test_whatever_may_be_tried_again_says_when(error: errors.RetryLater) -> None:
+    """What the other side asked for, else what is usual; callers must not have to guess."""
+    wait = error_details_pb2.RetryInfo()
+    assert any(detail.Unpack(wait) for detail in from_error(error).details)
+    assert wait.retry_delay.ToTimedelta() == (error.retry_after or timedelta()) > timedelta()
 
 
 def test_an_invalid_argument_names_its_field() -> None:

@@ -64,6 +64,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: no usable answer came from Microsoft Graph. The metadata key `request_id` is the ID
     that Microsoft's support asks for.
     """
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 15
+    """ABORTED: the connection was changed after the `etag` that came with the request had been read."""
+    ERROR_REASON_CONSENT_NOT_OFFERED: _ErrorReason.ValueType  # 16
+    """FAILED_PRECONDITION: an administrator cannot consent here, as this server has no app of its own."""
+    ERROR_REASON_SERVICE_UNAVAILABLE: _ErrorReason.ValueType  # 17
+    """UNAVAILABLE: the cause lies in this server, which is stopping or cannot reach its database.
+    `RetryInfo` holds the time to wait.
+    """
+    ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 18
+    """RESOURCE_EXHAUSTED: more calls wait here than can be answered in time. `RetryInfo` holds the
+    time to wait.
+    """
+    ERROR_REASON_RUN_SUPERSEDED: _ErrorReason.ValueType  # 19
+    """FAILED_PRECONDITION: the run cannot take effect any more, because the data that it was compared
+    with is no longer the data in use.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Says why a call failed, for programs. Travels as the name in `google.rpc.ErrorInfo.reason` where
@@ -112,5 +128,21 @@ ERROR_REASON_GRAPH_THROTTLED: ErrorReason.ValueType  # 13
 ERROR_REASON_GRAPH_UNAVAILABLE: ErrorReason.ValueType  # 14
 """UNAVAILABLE: no usable answer came from Microsoft Graph. The metadata key `request_id` is the ID
 that Microsoft's support asks for.
+"""
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 15
+"""ABORTED: the connection was changed after the `etag` that came with the request had been read."""
+ERROR_REASON_CONSENT_NOT_OFFERED: ErrorReason.ValueType  # 16
+"""FAILED_PRECONDITION: an administrator cannot consent here, as this server has no app of its own."""
+ERROR_REASON_SERVICE_UNAVAILABLE: ErrorReason.ValueType  # 17
+"""UNAVAILABLE: the cause lies in this server, which is stopping or cannot reach its database.
+`RetryInfo` holds the time to wait.
+"""
+ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 18
+"""RESOURCE_EXHAUSTED: more calls wait here than can be answered in time. `RetryInfo` holds the
+time to wait.
+"""
+ERROR_REASON_RUN_SUPERSEDED: ErrorReason.ValueType  # 19
+"""FAILED_PRECONDITION: the run cannot take effect any more, because the data that it was compared
+with is no longer the data in use.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -4,34 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from entraid.v1.access_service_pb2 import ConditionIssue
 from entraid_client.show.screen import clean, plain
+from entraid_client.show.tables import table
 from entraid_client.show.words import count, issue_code, moment, reason_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rich.table import Table
 
     from entraid.v1.access_service_pb2 import EligibleUser, ValidateConditionResponse
 
 
 def eligible_table(found: Iterable[EligibleUser]) -> Table:
     """One row per user, with the codes of the reasons."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("name", "user principal name", "because", "object id"):
-        table.add_column(column, overflow="fold")
+    shown = table("name", "user principal name", "because", "object id")
     for eligible in found:
         codes = dict.fromkeys(reason_code(reason.code) for reason in eligible.reasons)
-        table.add_row(
+        shown.add_row(
             plain(eligible.user.display_name),
             plain(eligible.user.user_principal_name),
             plain(", ".join(codes)),
             plain(eligible.user.object_id, "dim"),
         )
-    return table
+    return shown
 
 
 def issue_text(issue: ConditionIssue) -> Text:

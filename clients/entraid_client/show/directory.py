@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from google.protobuf.json_format import MessageToDict
-from rich import box
 from rich.table import Table
 
 from entraid_client.show.screen import plain
+from entraid_client.show.tables import table
 from entraid_client.show.words import group_kind
 
 if TYPE_CHECKING:
@@ -19,29 +19,24 @@ if TYPE_CHECKING:
 
 def users_table(users: Iterable[User]) -> Table:
     """One row per user."""
-    table = _table("name", "user principal name", "type", "enabled", "object id")
+    shown = table("name", "user principal name", "type", "object id")
     for user in users:
-        table.add_row(
-            plain(user.display_name),
-            plain(user.user_principal_name),
-            plain(user.user_type),
-            plain("yes") if user.account_enabled else plain("no", "yellow"),
-            plain(user.object_id, "dim"),
-        )
-    return table
+        kind = plain(user.user_type) if user.account_enabled else plain(f"{user.user_type}, disabled", "yellow")
+        shown.add_row(plain(user.display_name), plain(user.user_principal_name), kind, plain(user.object_id, "dim"))
+    return shown
 
 
 def groups_table(groups: Iterable[Group]) -> Table:
     """One row per group."""
-    table = _table("name", "kind", "members", "object id")
+    shown = table("name", "kind", "members", "object id")
     for group in groups:
-        table.add_row(
+        shown.add_row(
             plain(group.display_name),
             plain(group_kind(group.kind)),
             plain(f"{group.member_count:,}"),
             plain(group.object_id, "dim"),
         )
-    return table
+    return shown
 
 
 def user_details(user: User) -> Table:
@@ -80,16 +75,9 @@ def _attribute(value: object) -> str:
 
 
 def _details(fields: dict[str, str]) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    details = Table(box=None, show_header=False, pad_edge=False)
+    details.add_column(style="bold", no_wrap=True)
+    details.add_column(overflow="fold")
     for name, value in fields.items():
-        table.add_row(plain(name), plain(value or "-"))
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+        details.add_row(plain(name), plain(value or "-"))
+    return details

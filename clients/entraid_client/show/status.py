@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rich import box
 from rich.table import Table
 
 from entraid.v1.connection_service_pb2 import Connection
 from entraid.v1.sync_service_pb2 import SyncRun
 from entraid_client.show.screen import plain
-from entraid_client.show.words import age, connection_state, last_segment, moment, run_state, sync_mode
+from entraid_client.show.tables import table
+from entraid_client.show.words import (
+    age,
+    connection_state,
+    day,
+    duration,
+    last_segment,
+    moment,
+    run_state,
+    sync_mode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,18 +38,17 @@ _RUN_STYLES: Final[Mapping[int, str]] = {
 
 def connections_table(connections: Iterable[Connection]) -> Table:
     """One row per connection."""
-    table = _table("connection", "name", "tenant", "state", "last sync", "age", "credential expires")
+    shown = table("connection", "name", "tenant", "state", "last sync", "expires")
     for connection in connections:
-        table.add_row(
+        shown.add_row(
             plain(last_segment(connection.name), "bold"),
             plain(connection.display_name),
             plain(connection.tenant_id or "-"),
             plain(connection_state(connection.state), _CONNECTION_STYLES.get(connection.state, "")),
-            plain(moment(connection.snapshot.sync_time)),
-            plain(age(connection.snapshot.sync_time)),
-            plain(moment(connection.credential_expire_time)),
+            plain(age(connection.snapshot.sync_time) or "-"),
+            plain(day(connection.credential_expire_time)),
         )
-    return table
+    return shown
 
 
 def waiting_runs(runs: Iterable[SyncRun]) -> list[str]:
@@ -54,12 +62,12 @@ def waiting_runs(runs: Iterable[SyncRun]) -> list[str]:
 
 def connection_details(connection: Connection) -> Table:
     """Everything about one connection; permissions that are missing and the last error stand out."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    details = Table(box=None, show_header=False, pad_edge=False)
+    details.add_column(style="bold", no_wrap=True)
+    details.add_column(overflow="fold")
     for name, value, style in _connection_rows(connection):
-        table.add_row(plain(name), plain(value or "-", style))
-    return table
+        details.add_row(plain(name), plain(value or "-", style))
+    return details
 
 
 def _connection_rows(connection: Connection) -> Iterable[tuple[str, str, str]]:
@@ -79,25 +87,20 @@ def _connection_rows(connection: Connection) -> Iterable[tuple[str, str, str]]:
 
 
 def runs_table(runs: Iterable[SyncRun]) -> Table:
-    """One row per sync run."""
-    table = _table("run", "state", "mode", "asked for", "ended", "users", "groups", "memberships", "skipped")
+    """One row per sync run; what it read is told as users, groups and memberships."""
+    shown = table("run", "state", "mode", "asked for", "took", "read")
     for run in runs:
-        table.add_row(
+        shown.add_row(
             plain(last_segment(run.name)),
             plain(run_state(run.state), _RUN_STYLES.get(run.state, "")),
             plain(sync_mode(run.mode)),
-            plain(moment(run.create_time)),
-            plain(moment(run.end_time)),
-            plain(f"{run.progress.users:,}"),
-            plain(f"{run.progress.groups:,}"),
-            plain(f"{run.progress.memberships:,}"),
-            plain(f"{run.progress.skipped_objects:,}", "yellow" if run.progress.skipped_objects else ""),
+            plain(age(run.create_time) or "-"),
+            plain(duration(run.start_time, run.end_time)),
+            plain(_read(run.progress), "yellow" if run.progress.skipped_objects else ""),
         )
-    return table
+    return shown
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _read(progress: SyncRun.Progress) -> str:
+    read = f"{progress.users:,} / {progress.groups:,} / {progress.memberships:,}"
+    return f"{read}, {progress.skipped_objects:,} skipped" if progress.skipped_objects else read

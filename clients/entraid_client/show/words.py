@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from entraid.v1 import access_service_pb2, connection_service_pb2, directory_service_pb2, sync_service_pb2
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
 _Value = TypeVar("_Value", bound=int)
+
+_MINUTE: Final = 60
 
 
 def connection_state(state: connection_service_pb2.Connection.State.ValueType) -> str:
@@ -85,6 +87,19 @@ def age(time: Timestamp) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit} ago"
     return f"{seconds} s ago"
+
+
+def day(time: Timestamp) -> str:
+    """For example `2027-05-01`; `-` where it is not set."""
+    return f"{time.ToDatetime():%Y-%m-%d}" if time.seconds else "-"
+
+
+def duration(start: Timestamp, end: Timestamp) -> str:
+    """How long something took, for example `2.1 s` or `14 min`; `-` where it has not begun or not ended."""
+    if not (start.seconds and end.seconds):
+        return "-"
+    seconds = (end.ToDatetime() - start.ToDatetime()).total_seconds()
+    return f"{seconds:.1f} s" if seconds < _MINUTE else f"{seconds / _MINUTE:.0f} min"
 
 
 def count(number: int, noun: str) -> str:

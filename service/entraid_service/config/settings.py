@@ -153,6 +153,12 @@ class Settings:
         low=1,
         high=64,
     )
+    max_calls: int = _setting(
+        2000,
+        "Calls that a worker has under way at most; while there are more, the excess gets RESOURCE_EXHAUSTED.",
+        low=100,
+        high=1_000_000,
+    )
     audit_log: str = _setting(
         "",
         "File of the audit log, a line of JSON for each decision; `-` is standard output, empty writes none.",

@@ -83,7 +83,7 @@ class Activation:
         """
         found = await self._connections.get(consent.connection_id)
         if found.uid != consent.connection_uid:
-            raise ResourceNotFound("connection", consent.connection_id)
+            raise ResourceNotFound("connection", f"connections/{consent.connection_id}")
         return found
 
     async def check_tenant(self, consent: Consent) -> None:

@@ -25,6 +25,11 @@ class ErrorReason(enum.Enum):
     DIRECTORY_STALE = 12
     GRAPH_THROTTLED = 13
     GRAPH_UNAVAILABLE = 14
+    ETAG_MISMATCH = 15
+    CONSENT_NOT_OFFERED = 16
+    SERVICE_UNAVAILABLE = 17
+    OVERLOADED = 18
+    RUN_SUPERSEDED = 19
 
 
 @dataclass(frozen=True, slots=True)

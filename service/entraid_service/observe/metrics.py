@@ -5,6 +5,7 @@ users, values or anything else of a tenant's directory.
 """
 
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -103,13 +104,11 @@ class Metrics:
         if status == _TOO_MANY_REQUESTS:
             self._throttles.inc()
 
-    def note_snapshot(self, connection: str, *, sync_time: float) -> None:
-        """A connection's data, which began to be read at this Unix time, is served."""
-        self._sync_times.labels(connection).set(sync_time)
-
-    def forget_snapshot(self, connection: str) -> None:
-        """A connection is gone."""
-        self._sync_times.remove_by_labels({"connection": connection})
+    def note_snapshots(self, sync_times: Mapping[str, float]) -> None:
+        """What is served: when the data of each connection began to be read, as Unix time. Others are gone."""
+        self._sync_times.clear()
+        for connection, sync_time in sync_times.items():
+            self._sync_times.labels(connection).set(sync_time)
 
     def note_expiry(self, connection: str, expire_time: datetime) -> None:
         """A connection's certificate ends then."""

@@ -78,7 +78,9 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
         context: _ConsentContext,  # noqa: ARG002 - gRPC passes it
     ) -> pb.CompleteConsentResponse:
         """Finishes a consent with the redirect that a caller's page received."""
-        uri = validate.secret_text(request.callback_uri, "callback_uri")
+        uri = validate.secret_text(
+            request.callback_uri, "callback_uri", advice="send the whole URI that Entra redirected the browser to"
+        )
         try:
             connection = await self._facades.consents.complete(uri)
         except ConsentLapsed as error:

@@ -133,7 +133,7 @@ class AccessLog(Wrapping):
 
     def _note(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
         self._metrics.count_call(method, code=code.name, seconds=seconds)
-        if code is grpc.StatusCode.OK and method in _QUIET:
+        if (code is grpc.StatusCode.OK and method in _QUIET) or code is grpc.StatusCode.RESOURCE_EXHAUSTED:
             if not _standard_log.isEnabledFor(logging.DEBUG):
                 return  # which structlog would find out too, for as much as the rest of the call
             log = _log.debug

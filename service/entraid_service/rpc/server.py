@@ -31,6 +31,7 @@ from entraid_service.rpc.directory_service import DirectoryService
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import ServedSnapshots
 from entraid_service.rpc.interceptors import AccessLog, FaultBarrier, Translation
+from entraid_service.rpc.overload import Admission
 from entraid_service.rpc.reflection import add_reflection
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
 from entraid_service.rpc.stopping import Gate
@@ -41,6 +42,7 @@ from entraid_service.rpc.wrapping import Registrar
 if TYPE_CHECKING:
     from google.protobuf.descriptor import FileDescriptor
 
+_NO_BOUND = 2**31 - 1
 _FILES = (
     access_service_pb2.DESCRIPTOR,
     connection_service_pb2.DESCRIPTOR,
@@ -71,7 +73,7 @@ class ServerSettings:
         min_ping_interval: Clients that ping more often are cut off. gRPC's own bound of 5 minutes cuts off clients
             that keep their connection alive as they should.
         shares_port: Several processes listen on the same port, the kernel spreads connections.
-        most_calls: Calls at once; those beyond get RESOURCE_EXHAUSTED. None sets no bound.
+        most_calls: Calls under way; with more there is an overload, see `overload`.
     """
 
     address: str = "127.0.0.1:50051"
@@ -80,7 +82,7 @@ class ServerSettings:
     largest_response: int = 16 * 1024 * 1024
     min_ping_interval: timedelta = timedelta(seconds=5)
     shares_port: bool = False
-    most_calls: int | None = None
+    most_calls: int = 2000
 
     def options(self) -> list[tuple[str, int]]:
         """As channel arguments, see https://grpc.github.io/grpc/core/group__grpc__arg__keys.html."""
@@ -92,6 +94,11 @@ class ServerSettings:
             ("grpc.http2.min_ping_interval_without_data_ms", ping_ms),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.so_reuseport", int(self.shares_port)),
+            # `overload` bounds the queue instead, and counts by channelz. With gRPC's bound of a thousand calls, those
+            # beyond it are cancelled by chance and without a reason.
+            ("grpc.server.max_pending_requests", _NO_BOUND),
+            ("grpc.server.max_pending_requests_hard_limit", _NO_BOUND),
+            ("grpc.enable_channelz", 1),
         ]
 
 
@@ -100,12 +107,11 @@ class GrpcServer:
 
     def __init__(self, settings: ServerSettings, facades: Facades) -> None:
         self._settings = settings
-        self._server = grpc.aio.server(
-            options=settings.options(),
-            maximum_concurrent_rpcs=settings.most_calls,
-        )
+        self._server = grpc.aio.server(options=settings.options())
         self._health = health.HealthService(SERVICES)
-        self._gate = Gate()
+        self._admission = Admission(settings.most_calls)
+        self._gate = Gate(self._admission)
+        self._watching: asyncio.Task[None] | None = None
         self._sync_service = SyncService(facades)
         self._add_services(facades)
 
@@ -120,20 +126,29 @@ class GrpcServer:
         """
         port = self._bind()
         await self._server.start()
+        self._watching = asyncio.create_task(self._admission.watch())
         self._health.start()
         return port
 
-    async def stop(self, grace: timedelta, *, drain: timedelta = timedelta(0)) -> None:
-        """Says so, takes no more calls, and cancels those that have not ended after `grace`. May be repeated."""
+    async def stop(
+        self, grace: timedelta, *, drain: timedelta = timedelta(0), longest_drain: timedelta = timedelta(0)
+    ) -> None:
+        """Says so, takes no more calls, and cancels those that have not ended after `grace`. May be repeated.
+
+        Calls are still taken until none has arrived for `drain`, at the latest until `longest_drain`.
+        """
         self._health.stop()
         self._sync_service.stop_watches()
         self._access_service.stop_streams()
         # gRPC cancels calls that arrive while it stops. So for a while they are still taken, from those who have not
         # heard yet, then refused in words, and only then gRPC stops.
-        await asyncio.sleep(drain.total_seconds())
+        await self._gate.quiet(drain.total_seconds(), longest_drain.total_seconds())
         self._gate.is_closed = True
         await asyncio.sleep(drain.total_seconds() / 2)
+        await self._admission.emptied(longest_drain.total_seconds() / 4)
         await self._server.stop(grace.total_seconds())
+        if self._watching is not None:
+            self._watching.cancel()
 
     def set_serving(self, service: str, *, is_serving: bool) -> None:
         """Changes what health says of one service (a full name, or `health.OVERALL`)."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
-from entraid_service.errors import RetryLater
+from entraid_service.errors import Stopping
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Streams:
         """The next request of a stream, None at its end.
 
         Raises:
-            RetryLater: The server stops.
+            Stopping: The server stops.
         """
         if self._stopping.is_set():
             raise _stopping()
@@ -49,5 +49,5 @@ class Streams:
             task.cancel()
 
 
-def _stopping() -> RetryLater:
-    return RetryLater("the service is stopping: open the stream anew and ask again what was not answered")
+def _stopping() -> Stopping:
+    return Stopping("the service is stopping: open the stream anew and ask again what was not answered")

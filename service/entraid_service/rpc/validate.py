@@ -88,14 +88,14 @@ def bounded(text: str, field: str, *, longest: int) -> str:
     return text
 
 
-def secret_text(text: str, field: str) -> str:
-    """A secret that is there. The error never repeats it.
+def secret_text(text: str, field: str, *, advice: str = "send the value that the app registration shows") -> str:
+    """A secret that is there. The error never repeats it, and says what to do if it is missing.
 
     Raises:
         InvalidField: It is empty or far too long.
     """
     if not text.strip():
-        raise InvalidField(field, f"`{field}` is empty: send the value that the app registration shows")
+        raise InvalidField(field, f"`{field}` is empty: {advice}")
     return bounded(text, field, longest=LONGEST_SECRET)
 
 

@@ -70,7 +70,7 @@ class SqliteConnections:
         async with self._database.transaction() as db:
             found = await _read(db, connection.id)
             if found.uid != connection.uid:
-                raise ResourceNotFound("connection", connection.id)
+                raise ResourceNotFound("connection", f"connections/{connection.id}")
             _check_version(found, expected_version)
             await db.execute(_REPLACE, (*_settings(connection), connection.id))
             await _set_credential(db, connection.id, credential)
@@ -130,7 +130,7 @@ class SqliteConnections:
 async def _read(db: aiosqlite.Connection, connection_id: ConnectionId) -> Connection:
     for row in await db.execute_fetchall(_GET, (connection_id,)):
         return _decode(row)
-    raise ResourceNotFound("connection", connection_id)
+    raise ResourceNotFound("connection", f"connections/{connection_id}")
 
 
 async def _set_credential(

@@ -55,7 +55,7 @@ class SqliteConsents:
             try:
                 await db.execute(_INSERT, _values(consent))
             except sqlite3.IntegrityError as error:
-                raise ResourceNotFound("connection", consent.connection_id) from error
+                raise ResourceNotFound("connection", f"connections/{consent.connection_id}") from error
 
     async def get(self, consent_id: str) -> Consent | None:
         """The consent of this id; see the port."""

@@ -117,4 +117,4 @@ async def clear(database: Database, table: Table, generation: int) -> None:
 async def _check_connection(db: aiosqlite.Connection, connection: Connection) -> None:
     query = "SELECT 1 FROM connection WHERE id = ? AND uid = ?"
     if not list(await db.execute_fetchall(query, (connection.id, connection.uid))):
-        raise ResourceNotFound("connection", connection.id)
+        raise ResourceNotFound("connection", f"connections/{connection.id}")

@@ -69,7 +69,7 @@ class Leases:
             if is_ours:
                 return
             raise superseded(run)
-        raise ResourceNotFound("connection", run.connection_id)
+        raise ResourceNotFound("connection", f"connections/{run.connection_id}")
 
 
 def superseded(run: SyncRun) -> RunSuperseded:

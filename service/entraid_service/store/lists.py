@@ -124,7 +124,7 @@ async def _version(db: aiosqlite.Connection, connection_id: ConnectionId) -> Sna
             f"connection `{connection_id}` has no directory data yet: no sync of it has completed; start one, and wait "
             "until it has succeeded"
         )
-    raise ResourceNotFound("connection", connection_id)
+    raise ResourceNotFound("connection", f"connections/{connection_id}")
 
 
 async def _users(db: aiosqlite.Connection, version: SnapshotVersion, found: Iterable[sqlite3.Row]) -> list[User]:

@@ -157,4 +157,4 @@ async def _read(db: aiosqlite.Connection, connection_id: ConnectionId, run_id: S
 
 async def _check_connection(db: aiosqlite.Connection, connection_id: ConnectionId) -> None:
     if not list(await db.execute_fetchall("SELECT 1 FROM connection WHERE id = ?", (connection_id,))):
-        raise ResourceNotFound("connection", connection_id)
+        raise ResourceNotFound("connection", f"connections/{connection_id}")

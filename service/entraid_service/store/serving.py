@@ -48,7 +48,7 @@ async def check_served(db: aiosqlite.Connection, version: SnapshotVersion) -> No
     if list(await db.execute_fetchall(_IS_SERVED, (version.connection_id, version.generation, version.revision))):
         return
     if not list(await db.execute_fetchall("SELECT 1 FROM connection WHERE id = ?", (version.connection_id,))):
-        raise ResourceNotFound("connection", version.connection_id)
+        raise ResourceNotFound("connection", f"connections/{version.connection_id}")
     raise RunSuperseded(
         f"revision {version.revision} of connection `{version.connection_id}` is not served any more, so what was read "
         "on top of it cannot take effect; sync again"

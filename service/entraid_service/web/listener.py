@@ -1,4 +1,4 @@
-"""The HTTP listener: is the process alive, is it ready for calls, its metrics; other pages are added to it.
+"""The HTTP listener: is the process alive, is it ready for calls; other pages are added to it.
 
 `/healthz` answers as long as the event loop turns; `/readyz` tells whether gRPC calls are taken, 503 while starting
 and stopping.
@@ -8,7 +8,6 @@ import socket
 from collections.abc import Callable, Iterable
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 _SHUTDOWN_SECONDS = 2.0
 _LARGEST_FORM = 64 * 1024
@@ -27,18 +26,16 @@ def listening_socket(address: str) -> socket.socket:
 
 
 class HttpListener:
-    """Serves health and metrics, and what else it is given, until it is closed. Owns the socket."""
+    """Serves health, and what else it is given, until it is closed. Owns the socket."""
 
     def __init__(
         self,
         listening: socket.socket,
         *,
-        metrics: CollectorRegistry,
         is_ready: Callable[[], bool],
         more: Iterable[web.RouteDef] = (),
     ) -> None:
         self._listening = listening
-        self._metrics = metrics
         self._is_ready = is_ready
         self._more = tuple(more)
         self._runner: web.AppRunner | None = None
@@ -46,9 +43,7 @@ class HttpListener:
     async def start(self) -> None:
         """Answers from now on."""
         app = web.Application(client_max_size=_LARGEST_FORM)
-        app.add_routes(
-            [web.get("/healthz", self._alive), web.get("/readyz", self._ready), web.get("/metrics", self._metrics_page)]
-        )
+        app.add_routes([web.get("/healthz", self._alive), web.get("/readyz", self._ready)])
         app.add_routes(self._more)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
@@ -65,6 +60,3 @@ class HttpListener:
 
     async def _ready(self, _: web.Request) -> web.Response:
         return web.Response(text="ready\n") if self._is_ready() else web.Response(text="not ready\n", status=503)
-
-    async def _metrics_page(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self._metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
