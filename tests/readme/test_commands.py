@@ -26,6 +26,7 @@ VOLATILE = frozenset(
         "decision_id",
         "sync_time",
         "create_time",
+        "next_sync_time",
         "update_time",
         "start_time",
         "end_time",
