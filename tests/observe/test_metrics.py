@@ -54,3 +54,18 @@ def test_two_services_in_one_process_do_not_share_counts() -> None:
     first, second = Metrics(), Metrics()
     first.count_decision(is_allowed=True)
     assert _samples(second)["entraid_decisions_total", (("outcome", "allow"),)] == 0
+
+
+def test_durations_fall_into_their_buckets() -> None:
+    """A call counts in each bucket whose bound it does not pass, the bound itself included."""
+    metrics = Metrics()
+    for seconds in (0.0001, 0.0005, 0.0006, 30.0):
+        metrics.count_call("/entraid.v1.AccessService/EvaluateAccess", code="OK", seconds=seconds)
+    found = _samples(metrics)
+    call = (("code", "OK"), ("method", "entraid.v1.AccessService/EvaluateAccess"))
+    counts = [
+        found["entraid_rpc_duration_seconds_bucket", tuple(sorted((*call, ("le", bound))))]
+        for bound in ("0.0005", "0.001", "10.0", "+Inf")
+    ]
+    assert counts == [2, 3, 3, 4]
+    assert found["entraid_rpc_duration_seconds_sum", call] == 30.0012

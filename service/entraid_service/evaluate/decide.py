@@ -4,6 +4,8 @@ Everything but a condition that is SATISFIED denies. Who is not found, is ambigu
 condition is looked at.
 """
 
+from typing import Final
+
 from entraid_service.evaluate.compile import Compiled
 from entraid_service.evaluate.explain import traced, untested
 from entraid_service.evaluate.reasons import carried_by, in_the_way_of
@@ -20,6 +22,7 @@ _NOBODY = {
         ReasonCode.USER_AMBIGUOUS, "", "several users go by this name: give the object ID of the one that is meant"
     ),
 }
+_SATISFIED: Final = Outcome.SATISFIED
 _DISABLED = Reason(ReasonCode.USER_DISABLED, "", "the account is disabled in Entra ID, or not known to be enabled")
 
 
@@ -47,7 +50,7 @@ def decide_about(snapshot: Snapshot, compiled: Compiled, person: Person, *, expl
     if not person.is_enabled:
         return _denied(_DISABLED, compiled, explain=explain, user_id=person.user.id)
     result = compiled.test(snapshot, person)
-    is_allowed = result.outcome is Outcome.SATISFIED
+    is_allowed = result.outcome is _SATISFIED
     return Decision(
         is_allowed,
         tuple(carried_by(result) if is_allowed else in_the_way_of(result)),

@@ -4,6 +4,8 @@
 first that holds, because that one carries the answer.
 """
 
+from typing import Final
+
 from entraid_service.evaluate.result import Combined, Node, Result
 from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import Combinator
@@ -11,6 +13,9 @@ from entraid_service.model.decision import Outcome
 from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.snapshot import Snapshot
+
+_SATISFIED: Final = Outcome.SATISFIED
+"""Looked up once: asking an enum for a member costs as much as a leaf's test."""
 
 
 class AllOf:
@@ -24,7 +29,7 @@ class AllOf:
 
     def test(self, snapshot: Snapshot, person: Person) -> Combined:
         """See `Node`."""
-        results = tuple([child.test(snapshot, person) for child in self.children])
+        results = [child.test(snapshot, person) for child in self.children]
         return Combined(self, min([result.outcome for result in results]), results)
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:
@@ -48,9 +53,9 @@ class AnyOf:
         for child in self.children:
             result = child.test(snapshot, person)
             results.append(result)
-            if result.outcome is Outcome.SATISFIED:
-                return Combined(self, Outcome.SATISFIED, tuple(results))
-        return Combined(self, max([result.outcome for result in results]), tuple(results))
+            if result.outcome is _SATISFIED:
+                return Combined(self, _SATISFIED, results)
+        return Combined(self, max([result.outcome for result in results]), results)
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:
         """See `Node`: those of all conditions together."""
@@ -74,7 +79,7 @@ class NoneOf:
 
     def test(self, snapshot: Snapshot, person: Person) -> Combined:
         """See `Node`."""
-        results = tuple([child.test(snapshot, person) for child in self.children])
+        results = [child.test(snapshot, person) for child in self.children]
         return Combined(self, max([result.outcome for result in results]).negated(), results)
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:

@@ -1,7 +1,7 @@
 """How a condition came out: the values that pass between the leaves, what joins them, and the reasons."""
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import Combinator
@@ -24,13 +24,15 @@ class Finding:
     group: GroupId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Combined:
-    """How a combination came out, with the results of its conditions as far as they were looked at."""
+class Combined(NamedTuple):
+    """How a combination came out, with the results of its conditions as far as they were looked at.
+
+    A named tuple, because one is made for every test and this is the quickest to make.
+    """
 
     node: "Joint"
     outcome: Outcome
-    results: "tuple[Result, ...]"
+    results: "list[Result]"
 
 
 Result: TypeAlias = Finding | Combined

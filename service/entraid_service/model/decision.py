@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from entraid_service.model.ids import GroupId, UserId
 
@@ -64,9 +65,11 @@ class Trace:
     children: "tuple[Trace, ...]" = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer for one user. Anything but `is_allowed` denies."""
+class Decision(NamedTuple):
+    """The answer for one user. Anything but `is_allowed` denies.
+
+    A named tuple, because one is made for each answer and this is the quickest to make.
+    """
 
     is_allowed: bool
     reasons: tuple[Reason, ...]

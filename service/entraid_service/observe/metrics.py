@@ -7,13 +7,15 @@ users, values or anything else of a tenant's directory.
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from entraid_service.observe.tallies import Tallies
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of what `Metrics.exposition` returns."""
 
-_CALL_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _RUN_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 
 
@@ -22,16 +24,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._calls = Histogram(
-            "entraid_rpc_duration_seconds",
-            "Calls answered, by method and gRPC code.",
-            ("method", "code"),
-            registry=self.registry,
-            buckets=_CALL_SECONDS,
-        )
-        decisions = Counter("entraid_decisions", "Decisions made, by outcome.", ("outcome",), registry=self.registry)
-        self._allowed = decisions.labels("allow")
-        self._denied = decisions.labels("deny")
+        tallies = Tallies()
+        self.registry.register(tallies)
+        self.count_call: Final = tallies.count_call
+        self.count_decision: Final = tallies.count_decision
         self._runs = Counter(
             "entraid_sync_runs", "Sync runs ended, by mode and final state.", ("mode", "state"), registry=self.registry
         )
@@ -73,19 +69,6 @@ class Metrics:
             "entraid_start_time_seconds", "When the service started, as Unix time.", registry=self.registry
         )
         self._started.set(time.time())
-        self._methods: dict[tuple[str, str], Histogram] = {}
-
-    def count_call(self, method: str, *, code: str, seconds: float) -> None:
-        """A call was answered. `method` is one that the server has, `code` the name of a gRPC status code."""
-        key = (method, code)
-        histogram = self._methods.get(key)
-        if histogram is None:
-            histogram = self._methods[key] = self._calls.labels(method.lstrip("/"), code)
-        histogram.observe(seconds)
-
-    def count_decision(self, *, is_allowed: bool) -> None:
-        """A decision was made."""
-        (self._allowed if is_allowed else self._denied).inc()
 
     def count_run(self, *, mode: str, state: str, duration: timedelta | None) -> None:
         """A sync run ended; `duration` is None if it never began to read."""

@@ -7,30 +7,31 @@ mixes two versions of the data.
 import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from grpc.aio import ServicerContext
 
 from entraid.v1 import access_service_pb2 as pb
 from entraid.v1 import access_service_pb2_grpc
 from entraid_service.errors import EntraidError, InvalidField
+from entraid_service.evaluate import Compiled
 from entraid_service.model.ids import ConnectionId, UserId
 from entraid_service.observe.audit import Asker
 from entraid_service.rpc import validate
 from entraid_service.rpc.condition_check import ConditionChecks
+from entraid_service.rpc.conditions import Prepared
 from entraid_service.rpc.deciding import Decider, condition_of
-from entraid_service.rpc.decisions import eligible_message, issue_message
+from entraid_service.rpc.decisions import eligible_message, issue_message, response_message
 from entraid_service.rpc.eligible import EligibleUsers, Search
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import Served, ServedSnapshots
 from entraid_service.rpc.names import parse_connection, parse_user
 from entraid_service.rpc.page_tokens import ListCall, PageTokens
 from entraid_service.rpc.paging import next_token, page_of
+from entraid_service.rpc.shortcut import Shortcut
 from entraid_service.rpc.status import from_error
 from entraid_service.rpc.streams import Streams
 
-MOST_REQUESTS = 500
-"""Evaluations of one batch."""
 LONGEST_CORRELATION_ID = 128
 _DEFAULT_PAGE = 100
 _LARGEST_PAGE = 1000
@@ -55,14 +56,20 @@ class _Item(NamedTuple):
 class AccessService(access_service_pb2_grpc.AccessServiceServicer):
     """Answers AccessService."""
 
-    def __init__(self, facades: Facades, *, served: ServedSnapshots) -> None:
+    def __init__(self, facades: Facades, *, served: ServedSnapshots, knows_callers: bool) -> None:
         self._served = served
         self._connections = facades.connections
-        self._decider = Decider(facades)
+        self._decider = Decider(facades, knows_callers=knows_callers)
         self._eligible = EligibleUsers(facades.lists, served=served)
         self._checks = ConditionChecks(self._eligible, served=served)
         self._pages = PageTokens(facades.signer)
         self._streams = Streams()
+        shortcut = Shortcut(self._decider, served)
+        self.shortcuts: Final = {
+            "/entraid.v1.AccessService/EvaluateAccess": shortcut.evaluate,
+            "/entraid.v1.AccessService/BatchEvaluateAccess": shortcut.batch,
+        }
+        """What answers the plain form of a method's requests, by the method's name in full."""
 
     def stop_streams(self) -> None:
         """Ends every stream, which would otherwise hold up a clean stop for as long as its caller likes."""
@@ -78,10 +85,11 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
         self, request: pb.BatchEvaluateAccessRequest, context: _BatchContext
     ) -> pb.BatchEvaluateAccessResponse:
         """Decides many at once, with one snapshot for each connection."""
-        if len(request.requests) > MOST_REQUESTS:
+        if len(request.requests) > validate.MOST_EVALUATIONS:
             raise InvalidField(
                 "requests",
-                f"{len(request.requests)} evaluations are too many: at most {MOST_REQUESTS} are taken at once",
+                f"{len(request.requests)} evaluations are too many: at most {validate.MOST_EVALUATIONS} are taken at "
+                "once",
             )
         response = pb.BatchEvaluateAccessResponse()
         places: defaultdict[ConnectionId, list[_Item]] = defaultdict(list)
@@ -133,7 +141,7 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
         return pb.SearchEligibleUsersResponse(
             users=messages,
             next_page_token=next_token(self._pages, call, page.after if last is None else last),
-            snapshot=page.served.label,
+            snapshot=page.served.label.message,
         )
 
     async def ValidateCondition(  # noqa: N802 - the contract's name
@@ -147,7 +155,7 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
             raise InvalidField("condition", "there is nothing to look over: give a condition")
         checked = await self._checks.check(connection_id, request.condition)
         return pb.ValidateConditionResponse(
-            issues=[issue_message(issue) for issue in checked.issues], snapshot=checked.served.label
+            issues=[issue_message(issue) for issue in checked.issues], snapshot=checked.served.label.message
         )
 
     async def _evaluate(self, request: pb.EvaluateAccessRequest, asker: Asker | None) -> pb.EvaluateAccessResponse:
@@ -158,7 +166,18 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
             self._served.check(served, request.consistency)
         else:
             served = self._served.peek(connection_id) or await self._served.get(connection_id)
-        return self._decider.answer(request, user, prepared=prepared, served=served, asker=asker)
+        return self._answer(request, user, prepared, served, asker)
+
+    def _answer(
+        self,
+        request: pb.EvaluateAccessRequest,
+        user: str,
+        prepared: Prepared[Compiled],
+        served: Served,
+        asker: Asker | None,
+    ) -> pb.EvaluateAccessResponse:
+        decision, decision_id = self._decider.decided(user, prepared, served, asker, explain=request.explain)
+        return response_message(decision, served, decision_id=decision_id)
 
     async def _stream_answer(
         self, message: pb.StreamEvaluateAccessRequest, asker: Asker | None
@@ -196,9 +215,7 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
             prepared = self._decider.prepared(condition_of(item.request))
             if item.request.HasField("consistency"):
                 self._served.check(served, item.request.consistency)
-            item.result.response.CopyFrom(
-                self._decider.answer(item.request, item.user, prepared=prepared, served=served, asker=asker)
-            )
+            item.result.response.CopyFrom(self._answer(item.request, item.user, prepared, served, asker))
         except EntraidError as error:
             item.result.error.CopyFrom(from_error(error))
 

@@ -64,15 +64,34 @@ class ConditionCache(Generic[C]):
             self._prepared.move_to_end(key)
             return known
         prepared = Prepared(self._compile(read_condition(condition)), digest(key))
-        if len(key) <= _LARGEST_CACHED:
-            self._prepared[key] = prepared
-            if len(self._prepared) > self._most:
-                self._prepared.popitem(last=False)
+        self._keep(key, prepared)
+        return prepared
+
+    def prepared_bytes(self, data: bytes) -> Prepared[C]:
+        """The same for a condition that is still serialized, in whatever order of fields.
+
+        Raises:
+            InvalidField: It breaks a rule.
+            DecodeError: The bytes are no condition.
+        """
+        known = self._prepared.get(data)
+        if known is not None:
+            self._prepared.move_to_end(data)
+            return known
+        prepared = self.prepared(pb.Condition.FromString(data))
+        self._keep(data, prepared)
         return prepared
 
     def compiled(self, condition: pb.Condition) -> C:
         """What `prepared` compiled."""
         return self.prepared(condition).compiled
+
+    def _keep(self, key: bytes, prepared: Prepared[C]) -> None:
+        if len(key) > _LARGEST_CACHED:
+            return
+        self._prepared[key] = prepared
+        if len(self._prepared) > self._most:
+            self._prepared.popitem(last=False)
 
 
 def read_condition(condition: pb.Condition, field: str = "condition") -> Condition:

@@ -1,17 +1,17 @@
-"""What the three ways to ask for decisions share: prepare the condition, decide, encode, count, take note.
+"""What all ways to ask for decisions share: prepare the condition, decide, count, take note.
 
 Nothing here waits, so that whoever calls holds one snapshot from the first line to the last.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from entraid.v1 import access_service_pb2 as pb
 from entraid_service.errors import InvalidField
 from entraid_service.evaluate import Compiled, compile_condition, decide
+from entraid_service.model.decision import Decision
 from entraid_service.observe.audit import Asker, Record
 from entraid_service.rpc.conditions import ConditionCache, Prepared
-from entraid_service.rpc.decisions import response_message
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import Served
 
@@ -27,10 +27,14 @@ class CallContext(Protocol):
 
 
 class Decider:
-    """Decides what requests ask for."""
+    """Decides what requests ask for.
 
-    def __init__(self, facades: Facades) -> None:
-        self._conditions: ConditionCache[Compiled] = ConditionCache(compile_condition)
+    `knows_callers` says whether callers show certificates: asking each call for one takes longer than a comparison.
+    """
+
+    def __init__(self, facades: Facades, *, knows_callers: bool) -> None:
+        self._knows_callers = knows_callers
+        self.conditions: Final[ConditionCache[Compiled]] = ConditionCache(compile_condition)
         self._new_decision_id = facades.new_decision_id
         self._count_decision = facades.metrics.count_decision
         self._audit = facades.audit
@@ -41,6 +45,8 @@ class Decider:
         """Who makes a call, for the decisions of that call; None where nobody takes note."""
         if not self._audit.is_on:
             return None
+        if not self._knows_callers:
+            return Asker(context.peer())
         name = next(iter(context.auth_context().get("x509_common_name", ())), b"")
         return Asker(context.peer(), name.decode(errors="replace"))
 
@@ -52,30 +58,31 @@ class Decider:
         """
         if condition is None:
             raise InvalidField("condition", "there is nothing to decide: give the condition that the user must satisfy")
-        return self._conditions.prepared(condition)
+        return self.conditions.prepared(condition)
 
-    def answer(
-        self,
-        request: pb.EvaluateAccessRequest,
-        user: str,
-        *,
-        prepared: Prepared[Compiled],
-        served: Served,
-        asker: Asker | None,
-    ) -> pb.EvaluateAccessResponse:
+    def decided(
+        self, user: str, prepared: Prepared[Compiled], served: Served, asker: Asker | None, *, explain: bool = False
+    ) -> tuple[Decision, str]:
         """Decides for one user, whose name `user` is the last part of the request's; `asker` comes from `asker`.
+
+        Returns:
+            The decision and its id.
 
         Raises:
             StoreUnavailable: The database cannot be read.
         """
-        decision = decide(served.snapshot, prepared.compiled, user, explain=request.explain)
+        decision = decide(served.snapshot, prepared.compiled, user, explain=explain)
         decision_id = self._new_decision_id()
-        self._count_decision(is_allowed=decision.is_allowed)
+        self._count_decision(decision.is_allowed)
         if asker is not None:
-            version, token = served.snapshot.version, served.label.token
+            label = served.label
             # By position: by name it would take twice as long.
-            self._note(Record(decision_id, self._now(), asker, user, prepared.digest, decision, version, token))
-        return response_message(decision, served, decision_id=decision_id)
+            self._note(
+                Record(
+                    decision_id, self._now(), asker, user, prepared.digest, decision, label.version, label.message.token
+                )
+            )
+        return decision, decision_id
 
 
 def condition_of(request: pb.EvaluateAccessRequest) -> pb.Condition | None:

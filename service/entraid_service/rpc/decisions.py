@@ -1,7 +1,7 @@
 """From decisions, and issues of conditions, to the contract's messages."""
 
 from entraid.v1 import access_service_pb2 as pb
-from entraid_service.model.decision import Decision, Outcome, Trace
+from entraid_service.model.decision import Decision, Outcome, Reason, Trace
 from entraid_service.model.directory import User
 from entraid_service.model.ids import ConnectionId
 from entraid_service.model.issues import Issue
@@ -24,7 +24,7 @@ def response_message(decision: Decision, served: Served, *, decision_id: str) ->
         decision=pb.DECISION_ALLOW if decision.is_allowed else pb.DECISION_DENY,
         reasons=_reasons(decision),
         user="" if decision.user_id is None else user_name(connection_id, decision.user_id),
-        snapshot=served.label,
+        snapshot=served.label.message,
         decision_id=decision_id,
         trace=None if decision.trace is None else _trace(decision.trace, connection_id),
     )
@@ -50,11 +50,13 @@ def issue_message(issue: Issue) -> pb.ConditionIssue:
     )
 
 
+def reason_message(reason: Reason) -> pb.Reason:
+    """One ground."""
+    return pb.Reason(code=pb.ReasonCode.ValueType(reason.code.value), field=reason.field, message=reason.message)
+
+
 def _reasons(decision: Decision) -> list[pb.Reason]:
-    return [
-        pb.Reason(code=pb.ReasonCode.ValueType(reason.code.value), field=reason.field, message=reason.message)
-        for reason in decision.reasons
-    ]
+    return [reason_message(reason) for reason in decision.reasons]
 
 
 def _trace(trace: Trace, connection_id: ConnectionId) -> pb.ConditionTrace:

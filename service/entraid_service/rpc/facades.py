@@ -17,7 +17,7 @@ from entraid_service.model.syncrun import SyncMode, SyncRun
 from entraid_service.observe.audit import DecisionLog, NoAudit
 from entraid_service.observe.metrics import Metrics
 from entraid_service.ports import Clock, ConnectionStore, DirectoryLists, RunStore
-from entraid_service.rpc.decision_ids import new_decision_id
+from entraid_service.rpc.decision_ids import DecisionIds
 from entraid_service.rpc.signing import Signer
 from entraid_service.snapshot.snapshot import Snapshot
 
@@ -115,4 +115,4 @@ class Facades:
     signer: Signer
     metrics: Metrics
     audit: DecisionLog = field(default_factory=NoAudit)
-    new_decision_id: Callable[[], str] = field(default=new_decision_id)
+    new_decision_id: Callable[[], str] = field(default_factory=lambda: DecisionIds().new)

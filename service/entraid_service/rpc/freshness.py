@@ -8,14 +8,15 @@ from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
-from entraid.v1 import snapshot_pb2
+from entraid.v1 import access_service_pb2, snapshot_pb2
 from entraid_service.errors import DirectoryNotSynced, DirectoryStale, InvalidField
-from entraid_service.model.ids import ConnectionId
+from entraid_service.model.ids import ConnectionId, UserId
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports import Clock, ConnectionStore
 from entraid_service.rpc.facades import SnapshotSource
-from entraid_service.rpc.names import connection_name
+from entraid_service.rpc.names import connection_name, user_name
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
 from entraid_service.rpc.validate import staleness
 from entraid_service.snapshot.snapshot import Snapshot
@@ -25,19 +26,32 @@ _MOST_LABELS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class _Label:
+class Label:
+    """How answers name a snapshot, and whatever else of them is the same for all that are taken from it.
+
+    Attributes:
+        version: Of the snapshot.
+        uid: Of the connection.
+        message: What answers carry.
+        piece: The same as a serialized part of `EvaluateAccessResponse`.
+        users: What the names of the connection's users begin with, in UTF-8.
+    """
+
     version: SnapshotVersion
     uid: str
     message: snapshot_pb2.Snapshot
+    piece: bytes
+    users: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A snapshot and how answers name it. Good until the next await: then the snapshot may be replaced."""
+class Served(NamedTuple):
+    """A snapshot and its label; a named tuple, because one is made for every answer.
+
+    Good until the next await: then the snapshot may be replaced.
+    """
 
     snapshot: Snapshot
-    uid: str
-    label: snapshot_pb2.Snapshot
+    label: Label
 
 
 class ServedSnapshots:
@@ -50,7 +64,7 @@ class ServedSnapshots:
         self._connections = connections
         self._tokens = tokens
         self._clock = clock
-        self._labels: OrderedDict[ConnectionId, _Label] = OrderedDict()
+        self._labels: OrderedDict[ConnectionId, Label] = OrderedDict()
 
     def peek(self, connection_id: ConnectionId) -> Served | None:
         """What is at hand without waiting: the way of nearly every decision."""
@@ -58,7 +72,7 @@ class ServedSnapshots:
         label = self._labels.get(connection_id)
         if snapshot is None or label is None or label.version is not snapshot.version:
             return None
-        return Served(snapshot, label.uid, label.message)
+        return Served(snapshot, label)
 
     async def get(self, connection_id: ConnectionId, bounds: Collection[snapshot_pb2.Consistency] = ()) -> Served:
         """The newest snapshot; where a bound asks for newer data, after one look whether there is any.
@@ -92,7 +106,7 @@ class ServedSnapshots:
                     raise _stale(version, f"is {_rounded(age)} old, which is older than was asked for")
             case "at_least_as_fresh":
                 token = bound.at_least_as_fresh
-                asked = self._tokens.revision(served.uid, token, field="consistency.at_least_as_fresh")
+                asked = self._tokens.revision(served.label.uid, token, field="consistency.at_least_as_fresh")
                 if asked > version.revision:
                     raise _stale(version, "is older than the snapshot that was asked for")
             case _:
@@ -131,12 +145,17 @@ class ServedSnapshots:
             raise DirectoryNotSynced(
                 f"`{connection_name(connection_id)}` was made anew and has not been synced since: call Sync first"
             )
-        label = _Label(version, connection.uid, self._tokens.label(connection.uid, version))
+        label = self._label(connection.uid, version)
         self._labels[connection_id] = label
         self._labels.move_to_end(connection_id)
         while len(self._labels) > _MOST_LABELS:
             self._labels.popitem(last=False)
-        return Served(snapshot, label.uid, label.message)
+        return Served(snapshot, label)
+
+    def _label(self, uid: str, version: SnapshotVersion) -> Label:
+        message = self._tokens.label(uid, version)
+        piece = access_service_pb2.EvaluateAccessResponse(snapshot=message).SerializeToString()
+        return Label(version, uid, message, piece, user_name(version.connection_id, UserId("")).encode())
 
 
 def _stale(version: SnapshotVersion, problem: str) -> DirectoryStale:

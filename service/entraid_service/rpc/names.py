@@ -10,8 +10,11 @@ from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, UserId
 
 _CONNECTION_ID = re.compile(r"[a-z0-9-]{1,63}")
 _SYNC_RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_PREFIX = "connections/"
-_LONGEST_ID = 512
+CONNECTIONS = "connections/"
+"""What every name begins with."""
+USERS = "/users/"
+"""What stands between a connection and its user."""
+LONGEST_ID = 512
 """Characters of a user or group id; the longest that Entra itself makes is a user principal name of 113."""
 _SHOWN = 80
 """Characters of a wrong value that an error repeats."""
@@ -19,22 +22,22 @@ _SHOWN = 80
 
 def connection_name(connection_id: ConnectionId) -> str:
     """`connections/{connection}`."""
-    return f"{_PREFIX}{connection_id}"
+    return f"{CONNECTIONS}{connection_id}"
 
 
 def user_name(connection_id: ConnectionId, user_id: UserId) -> str:
     """`connections/{connection}/users/{object_id}`."""
-    return f"{_PREFIX}{connection_id}/users/{user_id}"
+    return f"{CONNECTIONS}{connection_id}{USERS}{user_id}"
 
 
 def group_name(connection_id: ConnectionId, group_id: GroupId) -> str:
     """`connections/{connection}/groups/{object_id}`."""
-    return f"{_PREFIX}{connection_id}/groups/{group_id}"
+    return f"{CONNECTIONS}{connection_id}/groups/{group_id}"
 
 
 def sync_run_name(connection_id: ConnectionId, run_id: SyncRunId) -> str:
     """`connections/{connection}/syncRuns/{sync_run}`."""
-    return f"{_PREFIX}{connection_id}/syncRuns/{run_id}"
+    return f"{CONNECTIONS}{connection_id}/syncRuns/{run_id}"
 
 
 def parse_connection_id(text: str, field: str) -> ConnectionId:
@@ -57,9 +60,9 @@ def parse_connection(name: str, field: str) -> ConnectionId:
     Raises:
         InvalidField: The name has another form.
     """
-    if not name.startswith(_PREFIX) or _CONNECTION_ID.fullmatch(name, len(_PREFIX)) is None:
+    if not name.startswith(CONNECTIONS) or _CONNECTION_ID.fullmatch(name, len(CONNECTIONS)) is None:
         raise _malformed(name, field, form="connections/{connection}")
-    return ConnectionId(name[len(_PREFIX) :])
+    return ConnectionId(name[len(CONNECTIONS) :])
 
 
 def parse_user(name: str, field: str) -> tuple[ConnectionId, str]:
@@ -68,7 +71,7 @@ def parse_user(name: str, field: str) -> tuple[ConnectionId, str]:
     Raises:
         InvalidField: The name has another form.
     """
-    return _split(name, "/users/", field=field, form="connections/{connection}/users/{user}")
+    return _split(name, USERS, field=field, form="connections/{connection}/users/{user}")
 
 
 def parse_group(name: str, field: str) -> tuple[ConnectionId, GroupId]:
@@ -102,10 +105,10 @@ def shown(text: str) -> str:
 def _split(name: str, collection: str, *, field: str, form: str) -> tuple[ConnectionId, str]:
     # The first `/users/` ends the connection, which cannot hold a slash; what a user is called is not looked into.
     parent, separator, rest = name.partition(collection)
-    is_parent = parent.startswith(_PREFIX) and _CONNECTION_ID.fullmatch(parent, len(_PREFIX)) is not None
-    if not (is_parent and separator and 0 < len(rest) <= _LONGEST_ID):
+    is_parent = parent.startswith(CONNECTIONS) and _CONNECTION_ID.fullmatch(parent, len(CONNECTIONS)) is not None
+    if not (is_parent and separator and 0 < len(rest) <= LONGEST_ID):
         raise _malformed(name, field, form=form)
-    return ConnectionId(parent[len(_PREFIX) :]), rest
+    return ConnectionId(parent[len(CONNECTIONS) :]), rest
 
 
 def _malformed(name: str, field: str, *, form: str) -> InvalidField:

@@ -30,14 +30,14 @@ from entraid_service.rpc.connection_service import ConnectionService
 from entraid_service.rpc.directory_service import DirectoryService
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import ServedSnapshots
-from entraid_service.rpc.interceptors import AccessLog, FaultBarrier, Translation
+from entraid_service.rpc.gate import Gate
+from entraid_service.rpc.guard import Guard
 from entraid_service.rpc.overload import Admission
 from entraid_service.rpc.reflection import add_reflection
+from entraid_service.rpc.registrar import Registrar
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
-from entraid_service.rpc.stopping import Gate
 from entraid_service.rpc.sync_service import SyncService
 from entraid_service.rpc.tls import TlsFiles, server_credentials
-from entraid_service.rpc.wrapping import Registrar
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import FileDescriptor
@@ -161,12 +161,15 @@ class GrpcServer:
             tokens=SnapshotTokens(facades.signer),
             clock=facades.clock,
         )
-        self._access_service = AccessService(facades, served=served)
+        tls = self._settings.tls
+        self._access_service = AccessService(
+            facades, served=served, knows_callers=tls is not None and tls.client_ca is not None
+        )
         connections = ConnectionService(facades, served=served)
         # It takes services as a server does, which is all that the generated code needs of one.
         server = cast(
             "grpc.aio.Server",
-            Registrar(self._server, (self._gate, Translation(), AccessLog(facades.metrics), FaultBarrier())),
+            Registrar(self._server, Guard(self._gate, facades.metrics), self._access_service.shortcuts),
         )
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(self._access_service, server)
         connection_service_pb2_grpc.add_ConnectionServiceServicer_to_server(connections, server)

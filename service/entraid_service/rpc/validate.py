@@ -17,6 +17,8 @@ LONGEST_DISPLAY_NAME = 256
 LONGEST_SECRET = 64 * 1024
 """Characters of a client secret or of a PEM with its chain; both are far smaller."""
 MOST_GROUPS_TO_SYNC = 1000
+MOST_EVALUATIONS = 500
+"""Of one batch."""
 _LONGEST_GROUP_ENTRY = 512
 _LONGEST_DURATION_SECONDS = 315_576_000_000
 """Ten thousand years, the bound that google/protobuf/duration.proto sets itself."""

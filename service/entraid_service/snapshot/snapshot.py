@@ -56,6 +56,10 @@ class Snapshot:
         Raises:
             StoreUnavailable: The database cannot be read.
         """
+        # Nearly all ask by object id, as it is written; an id comes before all other names.
+        person = self._people.by_id.get(UserId(name))
+        if person is not None:
+            return person
         user_id = self._people.by_name.get(name)
         if user_id is None:
             found = self._look_up(name)

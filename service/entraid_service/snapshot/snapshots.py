@@ -58,7 +58,7 @@ class Snapshots:
         views: DirectoryViews,
         *,
         interval: timedelta = timedelta(seconds=1),
-        most_kept: int = 500_000,
+        most_kept: int = 900_000,
     ) -> None:
         """Opens nothing yet.
 

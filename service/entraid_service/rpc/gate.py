@@ -1,0 +1,56 @@
+"""The way into a server: calls are turned away in plain words while there are too many, and at its end.
+
+Without it gRPC itself would cancel them, which tells a caller neither why nor what to do.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from entraid_service.errors import Overloaded, Stopping
+from entraid_service.rpc.overload import Admission
+
+_HEALTH: Final = "/grpc.health.v1.Health/"
+
+
+class Gate:
+    """Refuses calls while there are too many, and new ones once it is closed.
+
+    Streams are only counted: those that are open are ended by who keeps them, the others fail as they begin.
+    """
+
+    def __init__(self, admission: Admission) -> None:
+        self._admits = admission.admits
+        self._arrived = 0
+        self.is_closed = False
+        self.stream_began: Final = admission.stream_began
+        self.stream_ended: Final = admission.stream_ended
+
+    def entrance(self, method: str) -> Callable[[], None]:
+        """What a call of this method passes as it begins; questions for health are never too many.
+
+        What is returned raises:
+            Stopping: The server stops.
+            Overloaded: There are too many calls.
+        """
+        return self._enter_if_open if method.startswith(_HEALTH) else self._enter
+
+    async def quiet(self, shortest: float, longest: float) -> None:
+        """Returns once no call has arrived for `shortest` seconds, at the latest after `longest`."""
+        end = time.monotonic() + longest
+        while True:
+            arrived = self._arrived
+            await asyncio.sleep(shortest)
+            if arrived == self._arrived or time.monotonic() >= end:
+                return
+
+    def _enter(self) -> None:
+        self._enter_if_open()
+        if not self._admits():
+            raise Overloaded("too many calls are waiting here: call again a little later, and with more pause")
+        self._arrived += 1
+
+    def _enter_if_open(self) -> None:
+        if self.is_closed:
+            raise Stopping("the service is stopping: call again, another one may take it")

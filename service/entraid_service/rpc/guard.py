@@ -1,0 +1,177 @@
+"""What happens around every call, in one place, as each layer around a decision costs a part of what it costs itself.
+
+1. The call passes the gate, which refuses it in plain words if there are too many or the server stops.
+2. The request is read from its bytes. To bytes that are no message grpc.aio would answer UNKNOWN, with the parser's
+   text.
+3. Our errors become statuses. Whatever nobody expected becomes INTERNAL with an error id; its text stays in our log,
+   where grpc.aio would send it to the caller. Cancellation passes.
+4. Method, code and duration go to the log and the metrics; never the request.
+
+Answers come in two shapes: one message that is awaited, or a stream from an async generator. All of our methods have
+one of these; a coroutine that writes a stream by itself is not supported.
+"""
+
+from __future__ import annotations  # RpcMethodHandler is generic in its stubs only
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias, cast
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+from google.rpc import status_pb2
+from grpc.aio import AbortError
+
+from entraid_service.errors import EntraidError, InvalidField
+from entraid_service.rpc.deciding import CallContext
+from entraid_service.rpc.status import DETAILS_KEY, code_of, from_error, internal_fault
+
+if TYPE_CHECKING:
+    from entraid_service.observe.metrics import Metrics
+    from entraid_service.rpc.gate import Gate
+
+_log = structlog.get_logger(__name__)
+_standard_log = logging.getLogger(__name__)
+
+_QUIET = frozenset(
+    (
+        "/entraid.v1.AccessService/EvaluateAccess",
+        "/entraid.v1.AccessService/BatchEvaluateAccess",
+        "/grpc.health.v1.Health/Check",
+    )
+)
+"""Methods that are called so often that a success is a line of the debug log only."""
+
+
+class Context(CallContext, Protocol):
+    """What is looked at of a call: who makes it and how it ends, nothing of what was asked."""
+
+    async def abort(
+        self, code: grpc.StatusCode, details: str = "", trailing_metadata: tuple[tuple[str, bytes], ...] = ()
+    ) -> NoReturn:
+        """Ends the call with an error; raises `grpc.aio.AbortError`."""
+
+    def code(self) -> grpc.StatusCode | int:
+        """The code that the call was ended with; a number where gRPC's core set it."""
+
+
+Behaviour: TypeAlias = Callable[[object, Context], Awaitable[object]]
+StreamBehaviour: TypeAlias = Callable[[object, Context], AsyncIterator[object]]
+Deserializer: TypeAlias = Callable[[bytes], object]
+Serializer: TypeAlias = Callable[[object], bytes]
+Shortcut: TypeAlias = Callable[[bytes, Context], bytes | None]
+"""From a request's bytes to the answer's; None if the behaviour has to answer."""
+
+
+class Guard:
+    """Stands around the methods of a server."""
+
+    def __init__(self, gate: Gate, metrics: Metrics) -> None:
+        self._gate = gate
+        self._count = metrics.count_call
+
+    def unary(
+        self,
+        method: str,
+        behaviour: Behaviour,
+        *,
+        deserialize: Deserializer,
+        serialize: Serializer,
+        shortcut: Shortcut | None,
+    ) -> Callable[[bytes, Context], Awaitable[bytes]]:
+        """A method that answers with one message, from bytes to bytes."""
+        enter = self._gate.entrance(method)
+
+        async def guarded(request: bytes, context: Context) -> bytes:
+            started = time.perf_counter()
+            try:
+                enter()
+                answer = None if shortcut is None else shortcut(request, context)
+                if answer is None:
+                    answer = serialize(await behaviour(_read(deserialize, request), context))
+            except BaseException as error:  # noqa: BLE001 - told by `_end`, which raises
+                await self._end(method, error, context, started)
+            self._note(method, grpc.StatusCode.OK, started)
+            return answer
+
+        return guarded
+
+    def stream(
+        self, method: str, behaviour: StreamBehaviour, *, deserialize: Deserializer, is_asked_by_stream: bool
+    ) -> StreamBehaviour:
+        """A method that answers with a stream; requests are bytes, answers messages."""
+
+        async def guarded(request: object, context: Context) -> AsyncIterator[object]:
+            started = time.perf_counter()
+            self._gate.stream_began()
+            try:
+                async for message in behaviour(decoded(request), context):
+                    yield message
+            except BaseException as error:  # noqa: BLE001 - told by `_end`, which raises
+                await self._end(method, error, context, started)
+            finally:
+                self._gate.stream_ended()
+            self._note(method, grpc.StatusCode.OK, started)
+
+        def decoded(request: object) -> object:
+            if is_asked_by_stream:
+                return _each(deserialize, cast("AsyncIterator[bytes]", request))
+            return _read(deserialize, cast("bytes", request))
+
+        return guarded
+
+    async def _end(self, method: str, error: BaseException, context: Context, started: float) -> NoReturn:
+        """Ends a call that failed, and tells of it."""
+        if isinstance(error, EntraidError):
+            status = from_error(error)
+        elif isinstance(error, Exception) and not isinstance(error, AbortError):
+            error_id = secrets.token_hex(8)
+            _log.error("rpc_fault", method=method, error_id=error_id, exc_info=error)
+            status = internal_fault(error_id)
+        else:
+            self._note(method, _code_of(error, context), started)
+            raise error
+        code = code_of(status)
+        self._note(method, code, started)
+        await context.abort(code, status.message, ((DETAILS_KEY, status.SerializeToString()),))
+
+    def _note(self, method: str, code: grpc.StatusCode, started: float) -> None:
+        seconds = time.perf_counter() - started
+        if code is grpc.StatusCode.OK:
+            self._count(method, "OK", seconds)
+            is_quiet = method in _QUIET
+        else:
+            self._count(method, code.name, seconds)
+            is_quiet = code is grpc.StatusCode.RESOURCE_EXHAUSTED  # of an overload, which is told as a whole
+        if is_quiet and not _standard_log.isEnabledFor(logging.DEBUG):
+            return  # which structlog would find out too, for as much as the rest of the call
+        log = _log.debug if is_quiet else _log.info
+        log("rpc", method=method, code=code.name, duration_ms=round(seconds * 1000, 3))
+
+
+def _read(deserialize: Deserializer, data: bytes) -> object:
+    try:
+        return deserialize(data)
+    except DecodeError as error:
+        raise InvalidField(
+            "request", "the bytes are not a message of this method: check the client's version of the API"
+        ) from error
+
+
+async def _each(deserialize: Deserializer, requests: AsyncIterator[bytes]) -> AsyncIterator[object]:
+    async for request in requests:
+        yield _read(deserialize, request)
+
+
+def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:
+    """Of a call that was aborted by its method, was cancelled, or ends with the process."""
+    if isinstance(error, AbortError):
+        code = context.code()
+        return code if isinstance(code, grpc.StatusCode) else code_of(status_pb2.Status(code=code))
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return grpc.StatusCode.CANCELLED
+    return grpc.StatusCode.INTERNAL

@@ -1,0 +1,64 @@
+"""How the guard gets around a method: each handler is wrapped once, when its service is added to the server.
+
+gRPC's own interceptors are asked anew for every call, which costs as much as a decision.
+"""
+
+from __future__ import annotations  # RpcMethodHandler is generic in its stubs only
+
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from entraid_service.rpc.guard import Behaviour, Deserializer, Guard, Serializer, Shortcut, StreamBehaviour
+
+Q = TypeVar("Q")
+S = TypeVar("S")
+
+
+class Registrar:
+    """Stands for the server while services are added to it, and puts the guard around each method.
+
+    `shortcuts` holds the methods, by their names in full, whose requests are offered to something quicker first.
+    """
+
+    def __init__(self, server: grpc.aio.Server, guard: Guard, shortcuts: Mapping[str, Shortcut]) -> None:
+        self._server = server
+        self._guard = guard
+        self._shortcuts = shortcuts
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[object]) -> None:
+        """Called by generated code with the methods that it registers by name as well; these come first and suffice."""
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Q, S]]) -> None:
+        """Adds the methods of a service."""
+        guarded = {name: self._guarded(f"/{service}/{name}", handler) for name, handler in handlers.items()}
+        self._server.add_registered_method_handlers(service, guarded)
+
+    def _guarded(self, method: str, handler: grpc.RpcMethodHandler[Q, S]) -> grpc.RpcMethodHandler[Q, S]:
+        # The stubs describe the threaded server; under grpc.aio the behaviours are the async ones of these aliases.
+        deserialize = cast("Deserializer", handler.request_deserializer)
+        if handler.response_streaming:
+            inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+            stream = self._guard.stream(
+                method,
+                cast("StreamBehaviour", inner),
+                deserialize=deserialize,
+                is_asked_by_stream=handler.request_streaming,
+            )
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
+            return make(stream, None, handler.response_serializer)
+        unary = self._guard.unary(
+            method,
+            cast("Behaviour", handler.unary_unary),
+            deserialize=deserialize,
+            serialize=cast("Serializer", handler.response_serializer),
+            shortcut=self._shortcuts.get(method),
+        )
+        return grpc.unary_unary_rpc_method_handler(unary, None, None)

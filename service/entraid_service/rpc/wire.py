@@ -1,0 +1,82 @@
+"""Protobuf's wire format, as far as it takes to find the fields of a message and to write texts and bytes.
+
+https://protobuf.dev/programming-guides/encoding/. For the messages of the hot path only: making message objects costs
+several times what a decision does. Readers take the plain form, the one that serializers write, and leave all others
+to the generated classes.
+"""
+
+_CONTINUED = 0x80
+_MOST_SIZE_BYTES = 5
+
+
+def tag(field: int) -> int:
+    """The first byte of a field that holds a text, bytes or a message; `field` is at most 15."""
+    return field << 3 | 2
+
+
+def delimited(field: int, content: bytes) -> bytes:
+    """A field that holds a text, bytes or a message."""
+    size = len(content)
+    if size < _CONTINUED:
+        return bytes((tag(field), size)) + content
+    head = bytearray((tag(field),))
+    while size >= _CONTINUED:
+        head.append(size & 0x7F | _CONTINUED)
+        size >>= 7
+    head.append(size)
+    return bytes(head) + content
+
+
+def parts(data: bytes, fields: bytes) -> list[bytes] | None:
+    """The contents of a message that has these fields, given by their tags, once each, in this order, and no others.
+
+    None if the message has another form, or the bytes are no message.
+    """
+    found = []
+    place = 0
+    try:
+        for expected in fields:
+            if data[place] != expected:
+                return None
+            start, end = _extent(data, place + 1)
+            found.append(data[start:end])
+            place = end
+    except IndexError:
+        return None
+    return found if place == len(data) else None
+
+
+def repeated(data: bytes, field: int) -> list[bytes] | None:
+    """The contents of a message that has one field, given by its tag, as often as it likes; None as for `parts`."""
+    found = []
+    place = 0
+    try:
+        while place < len(data):
+            if data[place] != field:
+                return None
+            start, end = _extent(data, place + 1)
+            found.append(data[start:end])
+            place = end
+    except IndexError:
+        return None
+    return found if place == len(data) else None
+
+
+def _extent(data: bytes, place: int) -> tuple[int, int]:
+    """Where the content begins and ends whose size is written at `place`.
+
+    Raises:
+        IndexError: The bytes end before, or the size has no end.
+    """
+    size = data[place]
+    place += 1
+    if size < _CONTINUED:
+        return place, place + size
+    size &= 0x7F
+    for shift in range(7, 7 * _MOST_SIZE_BYTES, 7):
+        byte = data[place]
+        place += 1
+        size |= (byte & 0x7F) << shift
+        if byte < _CONTINUED:
+            return place, place + size
+    raise IndexError(place)

@@ -1,0 +1,186 @@
+"""The short way of a decision and the long one give the same answers, and the short one knows when it is not enough."""
+
+from collections.abc import Coroutine, Iterator, Mapping
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from entraid.v1 import access_service_pb2 as pb
+from entraid.v1 import snapshot_pb2
+from entraid_service.rpc.access_service import AccessService
+from entraid_service.rpc.facades import Facades
+from entraid_service.rpc.freshness import ServedSnapshots
+from entraid_service.rpc.snapshot_tokens import SnapshotTokens
+from rpc.rooms import ADELE, BRUNO, CLARA, Server, raw_call
+
+EVALUATE = "/entraid.v1.AccessService/EvaluateAccess"
+BATCH = "/entraid.v1.AccessService/BatchEvaluateAccess"
+IN_EMEA = pb.Condition(group=pb.GroupCondition(values=["EMEA"]))
+IN_SALES = pb.Condition(attribute=pb.AttributeCondition(attribute="department", values=["Sales"]))
+USERS = (ADELE, BRUNO, CLARA, "adele@contoso.example", "nobody@contoso.example", ADELE.upper())
+LEAVES = (
+    IN_EMEA,
+    IN_SALES,
+    pb.Condition(manager=pb.ManagerCondition(values=["adele@contoso.example"])),
+    pb.Condition(user=pb.UserCondition(values=["bruno@contoso.example"], operator=pb.MATCH_OPERATOR_IS_NOT)),
+    pb.Condition(attribute=pb.AttributeCondition(attribute="city", values=["Paris"])),
+    pb.Condition(group=pb.GroupCondition(values=["al"], operator=pb.MATCH_OPERATOR_CONTAINS)),
+    pb.Condition(group=pb.GroupCondition(values=["No such group"])),
+)
+
+
+class Caller:
+    """The context of a call, as far as it is looked at."""
+
+    def peer(self) -> str:
+        """Somebody."""
+        return "ipv4:127.0.0.1:1"
+
+    def auth_context(self) -> Mapping[str, list[bytes]]:
+        """Nobody in particular."""
+        return {}
+
+
+@pytest.fixture
+def service(facades: Facades) -> AccessService:
+    """The service by itself, over the same rooms as the server's."""
+    served = ServedSnapshots(
+        facades.snapshots,
+        connections=facades.connections,
+        tokens=SnapshotTokens(facades.signer),
+        clock=facades.clock,
+    )
+    return AccessService(facades, served=served, knows_callers=False)
+
+
+def joined(conditions: list[pb.Condition]) -> st.SearchStrategy[pb.Condition]:
+    """These, by each of the three ways to join them."""
+    together = pb.ConditionList(conditions=conditions)
+    return st.sampled_from(
+        (pb.Condition(all_of=together), pb.Condition(any_of=together), pb.Condition(none_of=together))
+    )
+
+
+CONDITIONS = st.recursive(
+    st.sampled_from(LEAVES), lambda inner: st.lists(inner, min_size=1, max_size=3).flatmap(joined), max_leaves=6
+)
+"""Trees of a few leaves."""
+
+
+def ask(
+    user: str = ADELE,
+    condition: pb.Condition = IN_EMEA,
+    *,
+    consistency: snapshot_pb2.Consistency | None = None,
+    explain: bool = False,
+) -> pb.EvaluateAccessRequest:
+    """May this user."""
+    return pb.EvaluateAccessRequest(
+        user=f"connections/main/users/{user}", condition=condition, consistency=consistency, explain=explain
+    )
+
+
+def same(answer: pb.EvaluateAccessResponse) -> pb.EvaluateAccessResponse:
+    """The answer without its id, which is another each time."""
+    assert answer.decision_id
+    answer.ClearField("decision_id")
+    return answer
+
+
+def at_once(answering: Coroutine[object, object, pb.EvaluateAccessResponse]) -> pb.EvaluateAccessResponse:
+    """The answer of a call that does not have to wait."""
+    with pytest.raises(StopIteration) as done:
+        answering.send(None)
+    answer = done.value.value
+    assert isinstance(answer, pb.EvaluateAccessResponse)
+    return answer
+
+
+async def test_both_ways_give_the_same_answer(server: Server, service: AccessService) -> None:
+    """Over random conditions and everybody: alone, and as a batch."""
+    await server.commit(await server.add_connection())
+    await service.EvaluateAccess(ask(), Caller())  # type: ignore[arg-type]
+    evaluate, batch = service.shortcuts[EVALUATE], service.shortcuts[BATCH]
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @given(st.sampled_from(USERS), CONDITIONS)
+    def check(user: str, condition: pb.Condition) -> None:
+        request = ask(user, condition)
+        quick = evaluate(request.SerializeToString(), Caller())
+        assert quick is not None
+        pairs = pb.BatchEvaluateAccessRequest(requests=[request, ask()])
+        quick_batch = batch(pairs.SerializeToString(), Caller())
+        assert quick_batch is not None
+        slow = same(at_once(service.EvaluateAccess(request, Caller())))  # type: ignore[arg-type]
+        assert same(pb.EvaluateAccessResponse.FromString(quick)) == slow
+        results = pb.BatchEvaluateAccessResponse.FromString(quick_batch).results
+        assert len(results) == 2
+        assert same(results[0].response) == slow
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ask(explain=True),
+        ask(consistency=snapshot_pb2.Consistency(max_staleness=Duration(seconds=60))),
+        ask(""),
+        ask("x" * 513),
+        ask(condition=pb.Condition()),
+        pb.EvaluateAccessRequest(user="connections/other/users/x", condition=IN_EMEA),
+        pb.EvaluateAccessRequest(user="tenants/main/users/x", condition=IN_EMEA),
+        pb.EvaluateAccessRequest(user="connections/main/groups/x", condition=IN_EMEA),
+        pb.EvaluateAccessRequest(user=f"connections/main/users/{ADELE}"),
+        pb.EvaluateAccessRequest(condition=IN_EMEA),
+        pb.EvaluateAccessRequest(),
+    ],
+)
+async def test_what_is_not_plain_is_left_to_the_long_way(
+    server: Server, service: AccessService, request_: pb.EvaluateAccessRequest
+) -> None:
+    """Nothing is answered and nothing counted, in a batch neither."""
+    await server.commit(await server.add_connection())
+    await service.EvaluateAccess(ask(), Caller())  # type: ignore[arg-type]
+    assert service.shortcuts[EVALUATE](request_.SerializeToString(), Caller()) is None
+    pairs = pb.BatchEvaluateAccessRequest(requests=[ask(), request_])
+    assert service.shortcuts[BATCH](pairs.SerializeToString(), Caller()) is None
+
+
+def odd_bytes() -> Iterator[bytes]:
+    """The same question in forms that no serializer of ours writes."""
+    user, condition = f"connections/main/users/{ADELE}".encode(), IN_EMEA.SerializeToString()
+    plain = ask().SerializeToString()
+    yield pb.EvaluateAccessRequest(condition=IN_EMEA).SerializeToString() + bytes((10, len(user))) + user
+    yield plain + b"\x20\x00"  # explain, said to be false
+    yield plain + b"\xf8\x06\x01"  # a field of the future
+    yield plain + bytes((10, len(user))) + user
+    yield plain + bytes((18, len(condition))) + condition
+
+
+@pytest.mark.parametrize("data", list(odd_bytes()))
+async def test_odd_forms_are_answered_all_the_same(server: Server, data: bytes) -> None:
+    """As protobuf says: fields in any order, unknown ones left alone, the last of a field counts."""
+    await server.commit(await server.add_connection())
+    for _ in range(2):
+        answer = pb.EvaluateAccessResponse.FromString(await raw_call(server, EVALUATE)(data))
+        assert answer.decision == pb.DECISION_ALLOW
+
+
+async def test_a_snapshot_that_was_replaced_answers_no_more(server: Server, service: AccessService) -> None:
+    """The short way goes by what is served now, not by what it has seen."""
+    connection = await server.add_connection()
+    await server.commit(connection)
+    await service.EvaluateAccess(ask(), Caller())  # type: ignore[arg-type]
+    data = ask().SerializeToString()
+    quick = service.shortcuts[EVALUATE]
+    before = pb.EvaluateAccessResponse.FromString(quick(data, Caller()) or b"")
+    assert before.decision == pb.DECISION_ALLOW
+    await server.commit(connection, edges=[])
+    await server.snapshots.refresh(connection.id)
+    assert quick(data, Caller()) is None
+    after = await server.access.EvaluateAccess(ask())
+    assert after.decision == pb.DECISION_DENY
+    assert after.snapshot.token != before.snapshot.token
