@@ -42,7 +42,7 @@ bench-evaluate: $(STAMP) ## What a decision costs beside the RPC that carries it
 	@cd tests && ../$(BIN)/python -m bench.evaluate --write
 
 bench-sync: $(STAMP) ## What a sync costs beside the bare reading and writing
-	@cd tests && ../$(BIN)/python -m bench.sync
+	@cd tests && ../$(BIN)/python -m bench.sync --users 300000 --groups 50000 --write
 
 browser: ## Install what the browser tests load, into build/browser (needs npm; the tests need Chromium as well)
 	@mkdir -p build/browser && cp tests/browser/package.json tests/browser/package-lock.json build/browser/

@@ -8,12 +8,14 @@ import pytest
 
 from entraid_service.errors import DirectoryNotSynced
 from entraid_service.evaluate import compile_condition, decide
+from entraid_service.model.changes import ChangeSet, FeedLinks
 from entraid_service.model.conditions import GroupCondition, Operator
 from entraid_service.model.connection import Connection, ConnectionState
 from entraid_service.model.directory import CORE_ATTRIBUTES, Group, MemberKind, Membership, User
 from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, TenantId, UserId
 from entraid_service.model.scope import Scope
 from entraid_service.model.syncrun import RunState, SyncMode, SyncRun
+from entraid_service.snapshot.snapshot import Snapshot
 from entraid_service.snapshot.snapshots import Snapshots
 from entraid_service.store.sqlite import SqliteStore
 
@@ -86,3 +88,38 @@ async def test_decisions_follow_the_commits_of_the_store(tmp_path: Path) -> None
         await snapshots.refresh(CONTOSO)
         assert snapshots.peek(CONTOSO) is None
         await snapshots.close()
+
+
+async def test_groups_are_built_again_only_when_they_changed(tmp_path: Path) -> None:
+    """Rounds that change people leave them as they are; one that changes their nesting is seen at once."""
+    async with SqliteStore.open(tmp_path / "entraid.db") as store:
+        await store.connections.create(connection(), None)
+        snapshots = Snapshots(store.views)
+        await commit(store, "1", memberships=[Membership(OUTER, INNER, MemberKind.GROUP)], name="Outer STRASSE")
+        first = await snapshots.get(CONTOSO)
+        assert not decide(first, IN_OUTER, ADA).is_allowed
+
+        second = await after_round(store, snapshots, ChangeSet(added=[Membership(INNER, ADA, MemberKind.USER)]))
+        assert second.groups is first.groups
+        assert decide(second, IN_OUTER, ADA).is_allowed
+
+        third = await after_round(store, snapshots, ChangeSet(removed=[(OUTER, INNER)]))
+        assert third.groups is not second.groups
+        assert not decide(third, IN_OUTER, ADA).is_allowed
+        await snapshots.close()
+
+
+async def after_round(store: SqliteStore, snapshots: Snapshots, changes: ChangeSet) -> Snapshot:
+    """What is served once an incremental sync has applied these changes."""
+    base = await store.lists.version(CONTOSO)
+    at = base.sync_time + timedelta(minutes=2)
+    run = SyncRun(SyncRunId(f"round-{base.revision}"), CONTOSO, SyncMode.INCREMENTAL, RunState.RUNNING, at)
+    await store.runs.start(run)
+    ended = replace(run, state=RunState.SUCCEEDED, end_time=at)
+    links = FeedLinks("binding", "users", {})
+    await store.directory.apply(base, changes, run=ended, sync_time=at, scope=base.scope, links=links)
+    await snapshots.refresh(CONTOSO)
+    snapshot = snapshots.peek(CONTOSO)
+    assert snapshot is not None
+    assert snapshot.version.revision > base.revision
+    return snapshot

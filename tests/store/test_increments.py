@@ -84,7 +84,8 @@ async def test_changes_are_served_with_links_scope_and_run(store: SqliteStore, t
     )
     scope = replace(EVERYTHING, attributes=frozenset({"displayName", "mail"}))
     version, saved = await apply(store, changes, scope=scope)
-    assert version == replace(base, revision=version.revision, sync_time=LATER, scope=scope)
+    revision = version.revision
+    assert version == replace(base, revision=revision, sync_time=LATER, scope=scope, groups_revision=revision)
     assert version.revision > base.revision
     assert await store.lists.version(CONTOSO) == version
     assert await store.directory.links(connection()) == NEXT
@@ -198,6 +199,16 @@ async def test_with_groups_to_sync_who_is_in_no_group_is_dropped(store: SqliteSt
     assert set(dump(tmp_path / "store.db", CONTOSO).users) == {guid(2), guid(4), guid(6)}
 
 
+async def test_with_groups_to_sync_a_group_that_goes_takes_its_people_along(store: SqliteStore, tmp_path: Path) -> None:
+    """Also those whose edge to it is told again in the same round: it leads nowhere."""
+    await serve(store, FIRST, scope=SOME_GROUPS)
+    changes = ChangeSet(removed_groups=[group_id(9)], added=[edge(9, 3)])
+    assert await changes_of(store, changes, SOME_GROUPS) == Changes(
+        users_deleted=1, groups_deleted=1, memberships_removed=1
+    )
+    assert set(dump(tmp_path / "store.db", CONTOSO).users) == {guid(1), guid(2)}
+
+
 async def test_only_what_is_served_can_be_changed(store: SqliteStore) -> None:
     """A base that another commit replaced is refused, and so are reads for it; nothing changes."""
     base = await store.lists.version(CONTOSO)
@@ -255,6 +266,32 @@ async def test_links_go_with_their_data(store: SqliteStore) -> None:
     assert await store.directory.links(connection(uid="another")) is None
     await commit(store, await FIRST.stage(store.directory, connection()), links=None)
     assert await store.directory.links(connection()) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "are_others"),
+    [
+        (ChangeSet(users=[person(4)], added=[edge(8, 4)]), False),
+        (ChangeSet(removed_users=[user_id(2)], removed=[(group_id(8), guid(1))]), False),
+        (ChangeSet(groups=[group(8)]), False),
+        (ChangeSet(groups=[group(8, "Renamed")]), True),
+        (ChangeSet(removed_groups=[group_id(9)]), True),
+        (ChangeSet(added=[edge(8, 9, NESTED)]), True),
+        (ChangeSet(added=[edge(9, 8, NESTED)]), False),
+        (ChangeSet(removed=[(group_id(9), group_id(8))]), True),
+    ],
+)
+async def test_a_version_tells_since_when_its_groups_are_the_same(
+    store: SqliteStore, changes: ChangeSet, *, are_others: bool
+) -> None:
+    """Users and their memberships do not matter, groups and how they nest do; what is the same already does not."""
+    base = await store.lists.version(CONTOSO)
+    await apply(store, ChangeSet(users=[person(5)]), scope=EVERYTHING)
+    before = await store.lists.version(CONTOSO)
+    assert before.groups_revision == base.groups_revision
+    version, _ = await apply(store, changes)
+    assert (version.groups_revision != before.groups_revision) is are_others
+    assert (await store.lists.version(CONTOSO)).groups_revision == version.groups_revision
 
 
 async def test_edges_and_groups_are_taken_back_from_a_read(store: SqliteStore, tmp_path: Path) -> None:

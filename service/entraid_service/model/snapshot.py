@@ -12,7 +12,8 @@ class SnapshotVersion:
     """One version of a connection's directory data.
 
     `generation` names one complete read (a full sync), `revision` grows with every commit of the connection and never
-    returns.
+    returns. `groups_revision` is the revision at which groups or their nesting last changed within the generation, 0 if
+    they did not.
     """
 
     connection_id: ConnectionId
@@ -21,3 +22,4 @@ class SnapshotVersion:
     revision: int
     sync_time: datetime
     scope: Scope
+    groups_revision: int = 0

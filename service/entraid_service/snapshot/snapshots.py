@@ -3,7 +3,8 @@
 1. The first question loads a connection: a view is opened, the groups are read in a thread, users are read as needed.
 2. Once a second (`run`), and after each commit (`refresh`), every loaded connection is looked at again. Where the
    revision is the same only the view is replaced, because an old one keeps the database from reusing its log; where it
-   moved the new snapshot is built beside the old one and takes its place between two decisions.
+   moved the new snapshot is built beside the old one and takes its place between two decisions; groups that did not
+   change are not built again.
 3. A connection that is gone is forgotten.
 
 A connection that cannot be looked at goes on answering from the snapshot it has, which names its age.
@@ -43,7 +44,7 @@ class _Slot:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a thread brought back: an open view and, if the groups had to be read anew, the groups."""
+    """What a thread brought back: an open view and, unless the data is the same, the groups, read anew or as before."""
 
     version: SnapshotVersion
     view: DirectoryView
@@ -150,8 +151,7 @@ class Snapshots:
     async def _read(self, connection_id: ConnectionId, slot: _Slot) -> None:
         """Brings a slot up to date; to be called under its lock."""
         slot.rounds += 1
-        known = slot.snapshot.version if slot.snapshot is not None else None
-        work = asyncio.get_running_loop().run_in_executor(None, self._read_in_thread, connection_id, known)
+        work = asyncio.get_running_loop().run_in_executor(None, self._read_in_thread, connection_id, slot.snapshot)
         try:
             reading = await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -183,26 +183,33 @@ class Snapshots:
         if former is not None:
             former.close()
 
-    def _read_in_thread(self, connection_id: ConnectionId, known: SnapshotVersion | None) -> _Reading | None:
-        """The version served now and, unless `known` has the same data, its groups; None if nothing is served."""
+    def _read_in_thread(self, connection_id: ConnectionId, former: Snapshot | None) -> _Reading | None:
+        """The version served now, with its groups unless its data is that of the former one; None if nothing is."""
         view = self._views.open()
         with _closing_on_error(view):
             version = view.version(connection_id)
             if version is None:
                 view.close()
                 return None
-            if known is not None and _has_same_data(version, known):
+            if former is not None and _has_same_data(version, former.version):
                 return _Reading(version, view, groups=None)
+            if former is not None and _has_same_groups(version, former.version):
+                return _Reading(version, view, former.groups)
             groups = GroupCatalog(view.groups(version), nesting=view.nesting(version), scope=version.scope)
             return _Reading(version, view, groups)
 
 
 def _has_same_data(version: SnapshotVersion, known: SnapshotVersion) -> bool:
-    return (version.tenant_id, version.generation, version.revision, version.scope) == (
+    return version.revision == known.revision and _has_same_groups(version, known)
+
+
+def _has_same_groups(version: SnapshotVersion, known: SnapshotVersion) -> bool:
+    """Whether what is kept of the groups holds for both: most rounds change people and their memberships only."""
+    return (version.tenant_id, version.generation, version.scope, version.groups_revision) == (
         known.tenant_id,
         known.generation,
-        known.revision,
         known.scope,
+        known.groups_revision,
     )
 
 

@@ -28,7 +28,7 @@ from entraid_service.store.leases import Leases
 from entraid_service.store.links import save_links, served_links
 from entraid_service.store.runrows import write_ended
 from entraid_service.store.served import served_groups, served_nesting, served_users
-from entraid_service.store.serving import check_served, next_revision, serve, serve_as_of
+from entraid_service.store.serving import check_served, next_revision, note_groups, serve, serve_as_of
 from entraid_service.store.staging import SqliteStaging
 
 
@@ -108,6 +108,9 @@ class SqliteDirectory:
                 await serve_as_of(db, version)
             else:
                 version = replace(version, revision=await next_revision(db))
+                if increment.has_other_groups:
+                    version = replace(version, groups_revision=version.revision)
+                    await note_groups(db, version)
                 await serve(db, version)
             await keep_counts(db, base.generation, await kept_counts(db, base.generation) + increment.growth)
             await save_links(db, base.generation, links)

@@ -5,6 +5,7 @@ many members a group had that was deleted. An edge that goes and comes at once s
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import aiosqlite
 
@@ -67,7 +68,20 @@ SELECT ?1, member_id, group_id FROM temp.added_edge ORDER BY member_id, group_id
 """
 
 
-async def change_edges(db: aiosqlite.Connection, generation: int, changes: ChangeSet) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class EdgeCount:
+    """How many edges go or come: from groups to users, and from groups to groups."""
+
+    members: int
+    nestings: int
+
+    @property
+    def all(self) -> int:
+        """Both."""
+        return self.members + self.nestings
+
+
+async def change_edges(db: aiosqlite.Connection, generation: int, changes: ChangeSet) -> tuple[EdgeCount, EdgeCount]:
     """Changes a generation's edges, and tells how many were added and removed.
 
     Until the transaction ends `temp.lost_edge` holds those of users that were removed.
@@ -76,21 +90,21 @@ async def change_edges(db: aiosqlite.Connection, generation: int, changes: Chang
     await db.execute(_TAKE.format(**_MEMBERS), (generation,))
     await db.execute(_TAKE.format(**_NESTED), (generation,))
     await db.execute(_TAKE_FROM_MEMBERS, (generation,))
-    added = await _add(db, _MEMBERS, generation) + await _add(db, _NESTED, generation)
+    added = EdgeCount(await _add(db, _MEMBERS, generation), await _add(db, _NESTED, generation))
     await db.execute(_ADD_TO_MEMBERS, (generation,))
     return added, removed
 
 
-async def lay_out_edges(db: aiosqlite.Connection, generation: int, changes: ChangeSet) -> int:
+async def lay_out_edges(db: aiosqlite.Connection, generation: int, changes: ChangeSet) -> EdgeCount:
     """Lays out what goes and what comes in the scratch tables, and tells how many edges will go; changes nothing."""
     await _fill_scratch(db, changes)
-    going = 0
+    going: list[int] = []
     for find, names in ((_LOSE_EDGES, _MEMBERS), (_LOSE_NESTINGS, _NESTED)):
         await db.execute(find, (generation,))
         await db.execute(_KEEP.format(**names))
         (counted,) = await db.execute_fetchall(_COUNT.format(**names))
-        going += int(counted[0])
-    return going
+        going.append(int(counted[0]))
+    return EdgeCount(*going)
 
 
 async def _add(db: aiosqlite.Connection, names: dict[str, str], generation: int) -> int:

@@ -28,10 +28,11 @@ _DELETE_GROUP = "DELETE FROM directory_group WHERE generation = ? AND object_id 
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """What a change set changed, and by how much a generation has grown by it."""
+    """What a change set changed, by how much a generation has grown by it, and whether groups or nesting changed."""
 
     changes: Changes
     growth: Counts
+    has_other_groups: bool
 
 
 async def apply_changes(
@@ -57,10 +58,11 @@ async def apply_changes(
             users_deleted=users_deleted,
             groups_upserted=groups_upserted,
             groups_deleted=groups_deleted,
-            memberships_added=added,
-            memberships_removed=removed,
+            memberships_added=added.all,
+            memberships_removed=removed.all,
         ),
-        growth=Counts(new_users - users_deleted, new_groups - groups_deleted, added - removed),
+        growth=Counts(new_users - users_deleted, new_groups - groups_deleted, added.all - removed.all),
+        has_other_groups=any((groups_upserted, groups_deleted, added.nestings, removed.nestings)),
     )
 
 
@@ -76,7 +78,7 @@ async def count_removed(db: aiosqlite.Connection, generation: int, changes: Chan
     return Changes(
         users_deleted=users_deleted,
         groups_deleted=groups_deleted,
-        memberships_removed=await lay_out_edges(db, generation, changes),
+        memberships_removed=(await lay_out_edges(db, generation, changes)).all,
     )
 
 

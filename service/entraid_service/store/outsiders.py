@@ -26,6 +26,11 @@ WHERE generation = ?1 AND object_id > ?2 AND (?3 IS NULL OR object_id <= ?3) AND
 _MAKE = "CREATE TEMP TABLE IF NOT EXISTS outsider (object_id BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID"
 _ADD = "INSERT OR IGNORE INTO temp.outsider VALUES (?)"
 _ADD_WHO_LOST_AN_EDGE = "INSERT OR IGNORE INTO temp.outsider SELECT member_id FROM temp.lost_edge"
+# An edge to a group that goes may come again at once, and then counts for nothing all the same.
+_ADD_WHO_LOST_A_GROUP = """
+INSERT OR IGNORE INTO temp.outsider
+SELECT m.member_id FROM temp.removed_group r CROSS JOIN membership m ON m.generation = ?1 AND m.group_id = r.object_id
+"""
 _LET_IN = """
 DELETE FROM temp.outsider WHERE EXISTS (
     SELECT 1 FROM member_of o CROSS JOIN directory_group g ON g.generation = ?1 AND g.object_id = o.group_id
@@ -54,11 +59,12 @@ class Outsiders:
         self._generation = generation
 
     async def find(self, changed: Sequence[Key]) -> None:
-        """Looks at these users and at those who lost an edge (`edges.lost_edge`)."""
+        """Looks at these users and at those who lost an edge (`edges.lost_edge`), or the group at its end."""
         await self._db.execute(_MAKE)
         await self._db.execute("DELETE FROM temp.outsider")
         await self._db.executemany(_ADD, ((key,) for key in changed))
         await self._db.execute(_ADD_WHO_LOST_AN_EDGE)
+        await self._db.execute(_ADD_WHO_LOST_A_GROUP, (self._generation,))
         await self._db.execute(_LET_IN, (self._generation,))
 
     async def drop(self) -> int:

@@ -17,6 +17,7 @@ INSERT INTO snapshot (connection_id, tenant_id, generation, revision, sync_time,
 ON CONFLICT (connection_id) DO UPDATE SET tenant_id = excluded.tenant_id, generation = excluded.generation,
     revision = excluded.revision, sync_time = excluded.sync_time, scope = excluded.scope
 """
+_NOTE_GROUPS = "UPDATE generation SET groups_revision = ? WHERE id = ?"
 _IS_SERVED = "SELECT 1 FROM snapshot WHERE connection_id = ? AND generation = ? AND revision = ?"
 
 
@@ -36,6 +37,11 @@ async def serve_as_of(db: aiosqlite.Connection, version: SnapshotVersion) -> Non
     """Notes that what is served was found unchanged at a later time; what was held before that is older than it."""
     await db.execute(_SERVE, _row(version))
     await drop_held(db, version.connection_id)
+
+
+async def note_groups(db: aiosqlite.Connection, version: SnapshotVersion) -> None:
+    """Notes at which revision the groups of what is served last changed."""
+    await db.execute(_NOTE_GROUPS, (version.groups_revision, version.generation))
 
 
 async def check_served(db: aiosqlite.Connection, version: SnapshotVersion) -> None:
