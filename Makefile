@@ -32,8 +32,8 @@ fuzz: $(STAMP) ## Random changes, conditions and filters against their oracles, 
 	@FUZZ_SEEDS=5000 $(BIN)/pytest -n 2 tests/sync/test_random_changes.py
 	@FUZZ_FACTOR=10 $(BIN)/pytest -n 2 tests/evaluate/test_against_oracle.py tests/rpc/test_search_against_evaluate.py tests/store/test_filters.py
 
-crash: $(STAMP) ## kill -9 at 200 random points of syncs, and of the store's own steps and migrations
-	@CRASH_KILLS=200 $(BIN)/pytest tests/sync/test_crash.py
+crash: $(STAMP) ## kill -9 at 200 random points of syncs, of `entraid serve`, and of the store's own steps and migrations
+	@CRASH_KILLS=200 $(BIN)/pytest tests/sync/test_crash.py tests/sync/test_crash_of_service.py
 	@$(BIN)/pytest -m slow tests/store/test_crash.py
 
 bench: bench-evaluate bench-sync ## Both benchmarks

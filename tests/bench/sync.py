@@ -93,20 +93,16 @@ def served(folder: Path, cloud: CloudFacts) -> Iterator[Served]:
         process.wait(20)
 
 
-async def synced(client: EntraidClient, mode: int) -> SyncRun:
-    """A run to its end, which has to be good."""
+async def synced(client: EntraidClient, mode: int) -> tuple[SyncRun, float]:
+    """A run to its end, which has to be good, and the seconds from the call until decisions are made from it."""
+    begun = time.perf_counter()
     run = await client.sync("bench", mode=SYNC_MODE_FULL if mode == SYNC_MODE_FULL else SYNC_MODE_INCREMENTAL)
     async for moved in client.watch_sync_run(run.name, deadline=LONG):
         run = moved
     assert run.state in FINAL_STATES
     if run.state != SyncRun.STATE_SUCCEEDED:
         raise RuntimeError(f"the run ended {SyncRun.State.Name(run.state)}: {run.error.message}")
-    return run
-
-
-def seconds(run: SyncRun) -> float:
-    """How long a run took."""
-    return (run.end_time.ToDatetime() - run.start_time.ToDatetime()).total_seconds()
+    return run, time.perf_counter() - begun
 
 
 async def asking(client: EntraidClient, names: list[str], condition_group: str, took: list[float]) -> None:
@@ -144,9 +140,7 @@ class Bench:
     async def delta_seconds(self, turn: int) -> float:
         """How long a round of a thousand changes takes, from the call until decisions are made from it."""
         await self.change_thousand(turn)
-        begun = time.perf_counter()
-        run = await synced(self.client, SYNC_MODE_INCREMENTAL)
-        took = time.perf_counter() - begun
+        run, took = await synced(self.client, SYNC_MODE_INCREMENTAL)
         assert run.mode == SYNC_MODE_INCREMENTAL, "the round became a full read"
         return took
 
@@ -187,8 +181,8 @@ def others(which: str, cloud: CloudFacts, *more: str) -> dict[str, float]:
 async def measure_full(one: Bench) -> dict[str, object]:
     """Two full syncs, the second while decisions are asked for; between them the bare loop over the same pages."""
     one.service.ask()
-    run = await synced(one.client, SYNC_MODE_FULL)
-    figures: dict[str, object] = {"memberships": run.changes.memberships_added, "full_seconds": seconds(run)}
+    run, took_full = await synced(one.client, SYNC_MODE_FULL)
+    figures: dict[str, object] = {"memberships": run.changes.memberships_added, "full_seconds": took_full}
     figures["full_loop"] = one.service.ask()
     figures["bare"] = await asyncio.to_thread(others, "bare", one.cloud)
     names = [user.user_principal_name async for user in _first(one.client.list_users("bench"), 500)]
@@ -197,9 +191,8 @@ async def measure_full(one: Bench) -> dict[str, object]:
     one.service.ask()
     took: list[float] = []
     asker = asyncio.create_task(asking(one.client, names, into, took))
-    again = await synced(one.client, SYNC_MODE_FULL)
+    _, figures["second_full_seconds"] = await synced(one.client, SYNC_MODE_FULL)
     asker.cancel()
-    figures["second_full_seconds"] = seconds(again)
     figures["second_full_loop"] = one.service.ask()
     figures["decisions_meanwhile"] = {
         "count": len(took),
@@ -229,9 +222,9 @@ async def measure_rounds(large: Bench, small: Bench, *, rounds: int) -> dict[str
 async def measure_sdk(folder: Path, *, users: int, part: int) -> dict[str, float]:
     """Users per second of a tenant without groups, by us and by msgraph-sdk."""
     async with bench(folder, users=users, groups=0) as one:
-        run = await synced(one.client, SYNC_MODE_FULL)
+        _, ours = await synced(one.client, SYNC_MODE_FULL)
         theirs = await asyncio.to_thread(others, "sdk", one.cloud, str(part))
-    return {"ours_per_second": users / seconds(run), "sdk_per_second": theirs["users"] / theirs["seconds"]}
+    return {"ours_per_second": users / ours, "sdk_per_second": theirs["users"] / theirs["seconds"]}
 
 
 async def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -226,6 +228,10 @@ async def test_a_watched_sync_tells_how_it_ended(
     resolution = sync_service_pb2.GroupResolution(entry="Salez", state=sync_service_pb2.GroupResolution.STATE_NOT_FOUND)
     final = run(
         state,
+        progress={"other_members": 3, "throttled_requests": 4},
+        skipped_objects=[{"object_id": "u-77", "problem": "its `manager` has no `id`"}],
+        start_time=Timestamp(seconds=1_800_000_000),
+        end_time=Timestamp(seconds=1_800_000_131),
         changes=sync_service_pb2.SyncRun.Changes(users_upserted=7, users_deleted=1),
         group_resolutions=[resolution],
         error=status_pb2.Status(message="Graph sent half a page"),
@@ -239,12 +245,67 @@ async def test_a_watched_sync_tells_how_it_ended(
     assert "reading users: 40 users" in table.err
     assert "7 added or changed, 1 removed" in table.out
     assert "2 unreadable objects" in table.out
+    assert "`u-77`: its `manager` has no `id`" in table.out
+    assert "3 members of other kinds" in table.out
+    assert "4 throttled" in table.out
+    assert "2 min, 0.4 objects/s" in table.out
     assert "`Salez` not found" in table.out
     assert "Graph sent half a page" in table.out
     document = await entraidctl("sync", "contoso", "--watch", "--target", script.target, "-o", "json")
     assert document.code == code
     assert document.err == ""
     assert json.loads(document.out)["syncRun"]["changes"]["usersUpserted"] == "7"
+
+
+async def test_a_watched_sync_tells_how_fast_it_reads(script: Script) -> None:
+    """In objects a second, as soon as the counters have moved, with what Graph turned away."""
+    steps = tuple(
+        sync_service_pb2.WatchSyncRunResponse(sync_run=run(sync_service_pb2.SyncRun.STATE_RUNNING, progress=progress))
+        for progress in (
+            {"phase": "PHASE_USERS", "users": 100},
+            {"phase": "PHASE_MEMBERSHIPS", "users": 100, "memberships": 90_000, "throttled_requests": 2},
+        )
+    )
+    final = sync_service_pb2.WatchSyncRunResponse(sync_run=run(sync_service_pb2.SyncRun.STATE_SUCCEEDED))
+    script.answer("Sync", sync_service_pb2.SyncResponse(sync_run=run(sync_service_pb2.SyncRun.STATE_PENDING)))
+    script.answer("WatchSyncRun", Broken((*steps, final), pause_seconds=0.2))
+    ended = await entraidctl("sync", "contoso", "--watch", "--target", script.target)
+    assert re.search(r"reading memberships: 100 users.* [\d,]+ objects/s, 2 throttled", ended.err)
+
+
+async def test_status_tells_the_next_sync_and_what_to_look_at(script: Script) -> None:
+    """When the next sync is due; credentials that end, permissions that are missing, the last error."""
+    now = int(time.time())
+    fine = connection_service_pb2.Connection(
+        name="connections/fine",
+        state=connection_service_pb2.Connection.STATE_ACTIVE,
+        credential_expire_time=Timestamp(seconds=now + 90 * 86_400),
+        next_sync_time=Timestamp(seconds=now + 110),
+    )
+    poor = connection_service_pb2.Connection(
+        name="connections/poor",
+        state=connection_service_pb2.Connection.STATE_DEGRADED,
+        credential_expire_time=Timestamp(seconds=now + 5 * 86_400 + 60),
+        missing_permissions=["GroupMember.Read.All"],
+        last_error=status_pb2.Status(message="Graph said no"),
+    )
+    late = connection_service_pb2.Connection(
+        name="connections/late", credential_expire_time=Timestamp(seconds=now - 60)
+    )
+    every = connection_service_pb2.ListConnectionsResponse(connections=[fine, poor, late])
+    script.answer("ListConnections", every)
+    script.answer("GetConnection", connection_service_pb2.GetConnectionResponse(connection=poor))
+    script.answer("ListSyncRuns", sync_service_pb2.ListSyncRunsResponse())
+    all_of_them = await entraidctl("status", "--target", script.target)
+    assert "in 1 min" in all_of_them.out
+    warned = [line for line in all_of_them.out.splitlines() if line.startswith("warning: ")]
+    assert [line.split()[1] for line in warned] == ["poor:", "poor:", "poor:", "late:"]
+    assert "expires in 5 d" in warned[0]
+    assert "GroupMember.Read.All" in warned[1]
+    assert "Graph said no" in warned[2]
+    assert "expired" in warned[3]
+    one = await entraidctl("status", "poor", "--target", script.target)
+    assert [line for line in one.out.splitlines() if line.startswith("warning: ")] == warned[:3]
 
 
 async def test_a_run_that_is_over_can_be_followed_once_more(script: Script) -> None:

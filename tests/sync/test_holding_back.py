@@ -1,6 +1,7 @@
 """Rows 35 and 38: a read that would remove too much waits for a person; one run at a time, and nobody overtakes."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +49,47 @@ async def test_row_35_mass_removal_is_held_and_the_former_snapshot_serves(tmp_pa
         assert await lab.served() == before
         kept = await lab.store.runs.get(lab.connection.id, run.id)
         assert kept.state is RunState.HELD
+
+
+def remove_users(tenant: Tenant) -> None:
+    """More than a fifth of the users, and less of anything else than the guard looks at."""
+    dismiss(tenant, 60)
+
+
+def remove_groups(tenant: Tenant) -> None:
+    """More than a fifth of the groups."""
+    for key in sorted(tenant.directory.truth().groups)[:40]:
+        tenant.directory.delete_group(ObjectId(key))
+
+
+def remove_members(tenant: Tenant) -> None:
+    """More than a fifth of the memberships."""
+    edges = [(group, member) for group, members in tenant.directory.truth().members.items() for member in members]
+    for group, member in sorted(edges)[: len(edges) // 3]:
+        tenant.directory.remove_member(group, member)
+
+
+@pytest.mark.parametrize("mode", [None, SyncMode.FULL], ids=["incremental", "full"])
+@pytest.mark.parametrize(
+    ("remove", "what"),
+    [(remove_users, "60 of 150 users"), (remove_groups, "40 of 120 groups"), (remove_members, "memberships")],
+    ids=["users", "groups", "memberships"],
+)
+async def test_row_35_each_kind_is_guarded_in_each_mode(
+    tmp_path: Path, remove: Callable[[Tenant], None], what: str, mode: SyncMode | None
+) -> None:
+    """Held, told in numbers, nothing applied; and served once a person approves."""
+    async with laboratory(generated(users=150, groups=120, seed=5), tmp_path, percent=20) as lab:
+        await lab.sync()
+        before = await lab.served()
+        remove(lab.tenant)
+        run = await lab.sync(mode)
+        assert run.state is RunState.HELD
+        assert run.error is not None
+        assert what in run.error.message
+        assert await lab.served() == before
+        await lab.runner.approve(lab.connection.id, run.id)
+        assert await lab.served() == lab.truth()
 
 
 async def test_row_35_what_a_person_approves_takes_effect(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x65ntraid/v1/sync_service.proto\x12\nentraid.v1\x1a\x19\x65ntraid/v1/snapshot.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xb0\x08\n\x07SyncRun\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.entraid.v1.SyncRun.State\x12\"\n\x04mode\x18\x03 \x01(\x0e\x32\x14.entraid.v1.SyncMode\x12.\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.entraid.v1.SyncRun.Progress\x12,\n\x07\x63hanges\x18\x05 \x01(\x0b\x32\x1b.entraid.v1.SyncRun.Changes\x12&\n\x08snapshot\x18\x06 \x01(\x0b\x32\x14.entraid.v1.Snapshot\x12\x36\n\x11group_resolutions\x18\x07 \x03(\x0b\x32\x1b.entraid.v1.GroupResolution\x12!\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.google.rpc.Status\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\xb5\x01\n\x08Progress\x12(\n\x05phase\x18\x01 \x01(\x0e\x32\x19.entraid.v1.SyncRun.Phase\x12\r\n\x05users\x18\x02 \x01(\x03\x12\x0e\n\x06groups\x18\x03 \x01(\x03\x12\x13\n\x0bmemberships\x18\x04 \x01(\x03\x12\x16\n\x0egraph_requests\x18\x05 \x01(\x03\x12\x1a\n\x12throttled_requests\x18\x06 \x01(\x03\x12\x17\n\x0fskipped_objects\x18\x07 \x01(\x03\x1a\xa1\x01\n\x07\x43hanges\x12\x16\n\x0eusers_upserted\x18\x01 \x01(\x03\x12\x15\n\rusers_deleted\x18\x02 \x01(\x03\x12\x17\n\x0fgroups_upserted\x18\x03 \x01(\x03\x12\x16\n\x0egroups_deleted\x18\x04 \x01(\x03\x12\x19\n\x11memberships_added\x18\x05 \x01(\x03\x12\x1b\n\x13memberships_removed\x18\x06 \x01(\x03\"\x90\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\x12\x0e\n\nSTATE_HELD\x10\x06\"j\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPHASE_USERS\x10\x01\x12\x10\n\x0cPHASE_GROUPS\x10\x02\x12\x15\n\x11PHASE_MEMBERSHIPS\x10\x03\x12\x10\n\x0cPHASE_COMMIT\x10\x04\"\xc0\x01\n\x0fGroupResolution\x12\r\n\x05\x65ntry\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.entraid.v1.GroupResolution.State\x12\x0e\n\x06groups\x18\x03 \x03(\t\"\\\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_RESOLVED\x10\x01\x12\x13\n\x0fSTATE_NOT_FOUND\x10\x02\x12\x13\n\x0fSTATE_AMBIGUOUS\x10\x03\"Y\n\x0bSyncRequest\x12\x12\n\nconnection\x18\x01 \x01(\t\x12\"\n\x04mode\x18\x02 \x01(\x0e\x32\x14.entraid.v1.SyncMode\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"5\n\x0cSyncResponse\x12%\n\x08sync_run\x18\x01 \x01(\x0b\x32\x13.entraid.v1.SyncRun\"!\n\x11GetSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\";\n\x12GetSyncRunResponse\x12%\n\x08sync_run\x18\x01 \x01(\x0b\x32\x13.entraid.v1.SyncRun\"L\n\x13ListSyncRunsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x14ListSyncRunsResponse\x12&\n\tsync_runs\x18\x01 \x03(\x0b\x32\x13.entraid.v1.SyncRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13WatchSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"=\n\x14WatchSyncRunResponse\x12%\n\x08sync_run\x18\x01 \x01(\x0b\x32\x13.entraid.v1.SyncRun\"%\n\x15\x41pproveSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"?\n\x16\x41pproveSyncRunResponse\x12%\n\x08sync_run\x18\x01 \x01(\x0b\x32\x13.entraid.v1.SyncRun\"$\n\x14\x43\x61ncelSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x15\x43\x61ncelSyncRunResponse\x12%\n\x08sync_run\x18\x01 \x01(\x0b\x32\x13.entraid.v1.SyncRun*T\n\x08SyncMode\x12\x19\n\x15SYNC_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15SYNC_MODE_INCREMENTAL\x10\x01\x12\x12\n\x0eSYNC_MODE_FULL\x10\x02\x32\x85\x04\n\x0bSyncService\x12\x39\n\x04Sync\x12\x17.entraid.v1.SyncRequest\x1a\x18.entraid.v1.SyncResponse\x12P\n\nGetSyncRun\x12\x1d.entraid.v1.GetSyncRunRequest\x1a\x1e.entraid.v1.GetSyncRunResponse\"\x03\x90\x02\x01\x12V\n\x0cListSyncRuns\x12\x1f.entraid.v1.ListSyncRunsRequest\x1a .entraid.v1.ListSyncRunsResponse\"\x03\x90\x02\x01\x12X\n\x0cWatchSyncRun\x12\x1f.entraid.v1.WatchSyncRunRequest\x1a .entraid.v1.WatchSyncRunResponse\"\x03\x90\x02\x01\x30\x01\x12\\\n\x0e\x41pproveSyncRun\x12!.entraid.v1.ApproveSyncRunRequest\x1a\".entraid.v1.ApproveSyncRunResponse\"\x03\x90\x02\x02\x12Y\n\rCancelSyncRun\x12 .entraid.v1.CancelSyncRunRequest\x1a!.entraid.v1.CancelSyncRunResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x65ntraid/v1/sync_service.proto\x12\nentraid.v1\x1a\x19\x65ntraid/v1/snapshot.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xb8\t\n\x07SyncRun\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.entraid.v1.SyncRun.State\x12\"\n\x04mode\x18\x03 \x01(\x0e\x32\x14.entraid.v1.SyncMode\x12.\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.entraid.v1.SyncRun.Progress\x12,\n\x07\x63hanges\x18\x05 \x01(\x0b\x32\x1b.entraid.v1.SyncRun.Changes\x12&\n\x08snapshot\x18\x06 \x01(\x0b\x32\x14.entraid.v1.Snapshot\x12\x36\n\x11group_resolutions\x18\x07 \x03(\x0b\x32\x1b.entraid.v1.GroupResolution\x12!\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.google.rpc.Status\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\x0fskipped_objects\x18\x0c \x03(\x0b\x32!.entraid.v1.SyncRun.SkippedObject\x1a\xcc\x01\n\x08Progress\x12(\n\x05phase\x18\x01 \x01(\x0e\x32\x19.entraid.v1.SyncRun.Phase\x12\r\n\x05users\x18\x02 \x01(\x03\x12\x0e\n\x06groups\x18\x03 \x01(\x03\x12\x13\n\x0bmemberships\x18\x04 \x01(\x03\x12\x16\n\x0egraph_requests\x18\x05 \x01(\x03\x12\x1a\n\x12throttled_requests\x18\x06 \x01(\x03\x12\x17\n\x0fskipped_objects\x18\x07 \x01(\x03\x12\x15\n\rother_members\x18\x08 \x01(\x03\x1a\x33\n\rSkippedObject\x12\x11\n\tobject_id\x18\x01 \x01(\t\x12\x0f\n\x07problem\x18\x02 \x01(\t\x1a\xa1\x01\n\x07\x43hanges\x12\x16\n\x0eusers_upserted\x18\x01 \x01(\x03\x12\x15\n\rusers_deleted\x18\x02 \x01(\x03\x12\x17\n\x0fgroups_upserted\x18\x03 \x01(\x03\x12\x16\n\x0egroups_deleted\x18\x04 \x01(\x03\x12\x19\n\x11memberships_added\x18\x05 \x01(\x03\x12\x1b\n\x13memberships_removed\x18\x06 \x01(\x03\"\x90\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\x12\x0e\n\nSTATE_HELD\x10\x06\"j\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPHASE_USERS\x10\x01\x12\x10\n\x0cPHASE_GROUPS\x10\x02\x12\x15\n\x11PHASE_MEMBERSHIPS\x10\x03\x12\x10\n\x0cPHASE_COMMIT\x10\x04\"\xc0\x01\n\x0fGroupResolution\x12\r\n\x05\x65ntry\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.entraid.v1.GroupResolution.State\x12\x0e\n\x06groups\x18\x03 \x03(\t\"\\\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_RESOLVED\x10\x01\x12\x13\n\x0fSTATE_NOT_FOUND\x10\x02\x12\x13\n\x0fSTATE_AMBIGUOUS\x10\x03\"Y\n\x0bSyncRequest\x12\x12\n\nconnection\x18\x01 \x01(\t\x12\"\n\x04mode\x18\x02 \x01(\x0e\x32\x14.entraid.v1.SyncMode\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"5\n\x0cSyncResponse\x12%\n\x08sync_run\x18\x01 \x01(\x0b\x32\x13.entraid.v1.SyncRun\"!\n\x11GetSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\";\n\x12GetSyncRunResponse\x12%\n\x08sync_run\x18\x01 \x01(\x0b\x32\x13.entraid.v1.SyncRun\"L\n\x13ListSyncRunsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x14ListSyncRunsResponse\x12&\n\tsync_runs\x18\x01 \x03(\x0b\x32\x13.entraid.v1.SyncRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13WatchSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"=\n\x14WatchSyncRunResponse\x12%\n\x08sync_run\x18\x01 \x01(\x0b\x32\x13.entraid.v1.SyncRun\"%\n\x15\x41pproveSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"?\n\x16\x41pproveSyncRunResponse\x12%\n\x08sync_run\x18\x01 \x01(\x0b\x32\x13.entraid.v1.SyncRun\"$\n\x14\x43\x61ncelSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x15\x43\x61ncelSyncRunResponse\x12%\n\x08sync_run\x18\x01 \x01(\x0b\x32\x13.entraid.v1.SyncRun*T\n\x08SyncMode\x12\x19\n\x15SYNC_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15SYNC_MODE_INCREMENTAL\x10\x01\x12\x12\n\x0eSYNC_MODE_FULL\x10\x02\x32\x85\x04\n\x0bSyncService\x12\x39\n\x04Sync\x12\x17.entraid.v1.SyncRequest\x1a\x18.entraid.v1.SyncResponse\x12P\n\nGetSyncRun\x12\x1d.entraid.v1.GetSyncRunRequest\x1a\x1e.entraid.v1.GetSyncRunResponse\"\x03\x90\x02\x01\x12V\n\x0cListSyncRuns\x12\x1f.entraid.v1.ListSyncRunsRequest\x1a .entraid.v1.ListSyncRunsResponse\"\x03\x90\x02\x01\x12X\n\x0cWatchSyncRun\x12\x1f.entraid.v1.WatchSyncRunRequest\x1a .entraid.v1.WatchSyncRunResponse\"\x03\x90\x02\x01\x30\x01\x12\\\n\x0e\x41pproveSyncRun\x12!.entraid.v1.ApproveSyncRunRequest\x1a\".entraid.v1.ApproveSyncRunResponse\"\x03\x90\x02\x02\x12Y\n\rCancelSyncRun\x12 .entraid.v1.CancelSyncRunRequest\x1a!.entraid.v1.CancelSyncRunResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,46 +44,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYNCSERVICE'].methods_by_name['ApproveSyncRun']._serialized_options = b'\220\002\002'
   _globals['_SYNCSERVICE'].methods_by_name['CancelSyncRun']._loaded_options = None
   _globals['_SYNCSERVICE'].methods_by_name['CancelSyncRun']._serialized_options = b'\220\002\002'
-  _globals['_SYNCMODE']._serialized_start=2115
-  _globals['_SYNCMODE']._serialized_end=2199
+  _globals['_SYNCMODE']._serialized_start=2251
+  _globals['_SYNCMODE']._serialized_end=2335
   _globals['_SYNCRUN']._serialized_start=131
-  _globals['_SYNCRUN']._serialized_end=1203
-  _globals['_SYNCRUN_PROGRESS']._serialized_start=603
-  _globals['_SYNCRUN_PROGRESS']._serialized_end=784
-  _globals['_SYNCRUN_CHANGES']._serialized_start=787
-  _globals['_SYNCRUN_CHANGES']._serialized_end=948
-  _globals['_SYNCRUN_STATE']._serialized_start=951
-  _globals['_SYNCRUN_STATE']._serialized_end=1095
-  _globals['_SYNCRUN_PHASE']._serialized_start=1097
-  _globals['_SYNCRUN_PHASE']._serialized_end=1203
-  _globals['_GROUPRESOLUTION']._serialized_start=1206
-  _globals['_GROUPRESOLUTION']._serialized_end=1398
-  _globals['_GROUPRESOLUTION_STATE']._serialized_start=1306
-  _globals['_GROUPRESOLUTION_STATE']._serialized_end=1398
-  _globals['_SYNCREQUEST']._serialized_start=1400
-  _globals['_SYNCREQUEST']._serialized_end=1489
-  _globals['_SYNCRESPONSE']._serialized_start=1491
-  _globals['_SYNCRESPONSE']._serialized_end=1544
-  _globals['_GETSYNCRUNREQUEST']._serialized_start=1546
-  _globals['_GETSYNCRUNREQUEST']._serialized_end=1579
-  _globals['_GETSYNCRUNRESPONSE']._serialized_start=1581
-  _globals['_GETSYNCRUNRESPONSE']._serialized_end=1640
-  _globals['_LISTSYNCRUNSREQUEST']._serialized_start=1642
-  _globals['_LISTSYNCRUNSREQUEST']._serialized_end=1718
-  _globals['_LISTSYNCRUNSRESPONSE']._serialized_start=1720
-  _globals['_LISTSYNCRUNSRESPONSE']._serialized_end=1807
-  _globals['_WATCHSYNCRUNREQUEST']._serialized_start=1809
-  _globals['_WATCHSYNCRUNREQUEST']._serialized_end=1844
-  _globals['_WATCHSYNCRUNRESPONSE']._serialized_start=1846
-  _globals['_WATCHSYNCRUNRESPONSE']._serialized_end=1907
-  _globals['_APPROVESYNCRUNREQUEST']._serialized_start=1909
-  _globals['_APPROVESYNCRUNREQUEST']._serialized_end=1946
-  _globals['_APPROVESYNCRUNRESPONSE']._serialized_start=1948
-  _globals['_APPROVESYNCRUNRESPONSE']._serialized_end=2011
-  _globals['_CANCELSYNCRUNREQUEST']._serialized_start=2013
-  _globals['_CANCELSYNCRUNREQUEST']._serialized_end=2049
-  _globals['_CANCELSYNCRUNRESPONSE']._serialized_start=2051
-  _globals['_CANCELSYNCRUNRESPONSE']._serialized_end=2113
-  _globals['_SYNCSERVICE']._serialized_start=2202
-  _globals['_SYNCSERVICE']._serialized_end=2719
+  _globals['_SYNCRUN']._serialized_end=1339
+  _globals['_SYNCRUN_PROGRESS']._serialized_start=663
+  _globals['_SYNCRUN_PROGRESS']._serialized_end=867
+  _globals['_SYNCRUN_SKIPPEDOBJECT']._serialized_start=869
+  _globals['_SYNCRUN_SKIPPEDOBJECT']._serialized_end=920
+  _globals['_SYNCRUN_CHANGES']._serialized_start=923
+  _globals['_SYNCRUN_CHANGES']._serialized_end=1084
+  _globals['_SYNCRUN_STATE']._serialized_start=1087
+  _globals['_SYNCRUN_STATE']._serialized_end=1231
+  _globals['_SYNCRUN_PHASE']._serialized_start=1233
+  _globals['_SYNCRUN_PHASE']._serialized_end=1339
+  _globals['_GROUPRESOLUTION']._serialized_start=1342
+  _globals['_GROUPRESOLUTION']._serialized_end=1534
+  _globals['_GROUPRESOLUTION_STATE']._serialized_start=1442
+  _globals['_GROUPRESOLUTION_STATE']._serialized_end=1534
+  _globals['_SYNCREQUEST']._serialized_start=1536
+  _globals['_SYNCREQUEST']._serialized_end=1625
+  _globals['_SYNCRESPONSE']._serialized_start=1627
+  _globals['_SYNCRESPONSE']._serialized_end=1680
+  _globals['_GETSYNCRUNREQUEST']._serialized_start=1682
+  _globals['_GETSYNCRUNREQUEST']._serialized_end=1715
+  _globals['_GETSYNCRUNRESPONSE']._serialized_start=1717
+  _globals['_GETSYNCRUNRESPONSE']._serialized_end=1776
+  _globals['_LISTSYNCRUNSREQUEST']._serialized_start=1778
+  _globals['_LISTSYNCRUNSREQUEST']._serialized_end=1854
+  _globals['_LISTSYNCRUNSRESPONSE']._serialized_start=1856
+  _globals['_LISTSYNCRUNSRESPONSE']._serialized_end=1943
+  _globals['_WATCHSYNCRUNREQUEST']._serialized_start=1945
+  _globals['_WATCHSYNCRUNREQUEST']._serialized_end=1980
+  _globals['_WATCHSYNCRUNRESPONSE']._serialized_start=1982
+  _globals['_WATCHSYNCRUNRESPONSE']._serialized_end=2043
+  _globals['_APPROVESYNCRUNREQUEST']._serialized_start=2045
+  _globals['_APPROVESYNCRUNREQUEST']._serialized_end=2082
+  _globals['_APPROVESYNCRUNRESPONSE']._serialized_start=2084
+  _globals['_APPROVESYNCRUNRESPONSE']._serialized_end=2147
+  _globals['_CANCELSYNCRUNREQUEST']._serialized_start=2149
+  _globals['_CANCELSYNCRUNREQUEST']._serialized_end=2185
+  _globals['_CANCELSYNCRUNRESPONSE']._serialized_start=2187
+  _globals['_CANCELSYNCRUNRESPONSE']._serialized_end=2249
+  _globals['_SYNCSERVICE']._serialized_start=2338
+  _globals['_SYNCSERVICE']._serialized_end=2855
 # @@protoc_insertion_point(module_scope)

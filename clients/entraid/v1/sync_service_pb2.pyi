@@ -141,6 +141,7 @@ class SyncRun(_message.Message):
         GRAPH_REQUESTS_FIELD_NUMBER: _builtins.int
         THROTTLED_REQUESTS_FIELD_NUMBER: _builtins.int
         SKIPPED_OBJECTS_FIELD_NUMBER: _builtins.int
+        OTHER_MEMBERS_FIELD_NUMBER: _builtins.int
         phase: Global___SyncRun.Phase.ValueType
         """The part of the work under way."""
         users: _builtins.int
@@ -155,6 +156,10 @@ class SyncRun(_message.Message):
         """How many of these Microsoft Graph turned away as too many."""
         skipped_objects: _builtins.int
         """Single objects passed over as unreadable. Each is named in the log."""
+        other_members: _builtins.int
+        """Members of groups that are neither users nor groups, such as devices and service principals.
+        They are not copied.
+        """
         def __init__(
             self,
             *,
@@ -165,10 +170,35 @@ class SyncRun(_message.Message):
             graph_requests: _builtins.int = ...,
             throttled_requests: _builtins.int = ...,
             skipped_objects: _builtins.int = ...,
+            other_members: _builtins.int = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["graph_requests", b"graph_requests", "groups", b"groups", "memberships", b"memberships", "phase", b"phase", "skipped_objects", b"skipped_objects", "throttled_requests", b"throttled_requests", "users", b"users"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["graph_requests", b"graph_requests", "groups", b"groups", "memberships", b"memberships", "other_members", b"other_members", "phase", b"phase", "skipped_objects", b"skipped_objects", "throttled_requests", b"throttled_requests", "users", b"users"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class SkippedObject(_message.Message):
+        """A single object that was passed over."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        OBJECT_ID_FIELD_NUMBER: _builtins.int
+        PROBLEM_FIELD_NUMBER: _builtins.int
+        object_id: _builtins.str
+        """Its object ID, if it had one."""
+        problem: _builtins.str
+        """What made it unreadable."""
+        def __init__(
+            self,
+            *,
+            object_id: _builtins.str = ...,
+            problem: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["object_id", b"object_id", "problem", b"problem"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -223,6 +253,7 @@ class SyncRun(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    SKIPPED_OBJECTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource: `connections/{connection}/syncRuns/{sync_run}`."""
     state: Global___SyncRun.State.ValueType
@@ -261,6 +292,10 @@ class SyncRun(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """The time at which its state became final."""
 
+    @_builtins.property
+    def skipped_objects(self) -> _containers.RepeatedCompositeFieldContainer[Global___SyncRun.SkippedObject]:
+        """The first objects that were passed over, 20 at most; `progress.skipped_objects` counts them all."""
+
     def __init__(
         self,
         *,
@@ -275,10 +310,11 @@ class SyncRun(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        skipped_objects: _abc.Iterable[Global___SyncRun.SkippedObject] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "progress", b"progress", "snapshot", b"snapshot", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "group_resolutions", b"group_resolutions", "mode", b"mode", "name", b"name", "progress", b"progress", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "group_resolutions", b"group_resolutions", "mode", b"mode", "name", b"name", "progress", b"progress", "skipped_objects", b"skipped_objects", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

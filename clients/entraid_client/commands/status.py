@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -10,9 +11,11 @@ from entraid_client.commands.exit_codes import ExitCode
 from entraid_client.commands.names import CONNECTION
 from entraid_client.commands.session import Session, with_session
 from entraid_client.show.screen import Json, as_json, plain
-from entraid_client.show.status import connection_details, connections_table, runs_table, waiting_runs
+from entraid_client.show.status import connection_details, connections_table, runs_table, waiting_runs, warnings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from entraid.v1.sync_service_pb2 import SyncRun
     from entraid_client.client import EntraidClient
 
@@ -44,6 +47,8 @@ async def _all(client: EntraidClient, session: Session) -> ExitCode:
         session.screen.document({"connections": [as_json(connection) for connection in connections]})
     elif connections:
         session.screen.out.print(connections_table(connections))
+        for connection in connections:
+            _warn(session, warnings(connection, now=datetime.now(UTC)))
     else:
         session.screen.out.print(plain("no tenant is connected; next: entraidctl connect --help"))
     return ExitCode.OK
@@ -59,9 +64,13 @@ async def _one(client: EntraidClient, session: Session, name: str, *, runs: int)
     session.screen.out.print(connection_details(connection))
     if latest:
         session.screen.out.print(runs_table(latest))
-    for warning in waiting_runs(latest):
-        session.screen.out.print(plain(warning, "yellow"), soft_wrap=True)
+    _warn(session, [*warnings(connection, now=datetime.now(UTC)), *waiting_runs(latest)])
     return ExitCode.OK
+
+
+def _warn(session: Session, found: Sequence[str]) -> None:
+    for warning in found:
+        session.screen.out.print(plain(f"warning: {warning}", "yellow"), soft_wrap=True)
 
 
 async def _latest_runs(client: EntraidClient, name: str, limit: int) -> list[SyncRun]:

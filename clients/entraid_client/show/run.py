@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from entraid.v1.sync_service_pb2 import GroupResolution, SyncRun
+from entraid_client.show.rate import Rate, took
 from entraid_client.show.screen import clean, plain
 from entraid_client.show.words import count, resolution_state, run_phase, run_state, sync_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from rich.console import Console
 
 _PHASES: Final = 4
+_LINE_SECONDS: Final = 15.0
 
 
 class RunView(Protocol):
@@ -47,6 +50,7 @@ class Bar:
             transient=True,
         )
         self._task = self._progress.add_task("pending", total=_PHASES + 1, counts="")
+        self._rate = Rate()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -59,17 +63,18 @@ class Bar:
 
     def update(self, run: SyncRun) -> None:
         """Moves the bar to the run's phase and its counters to the run's."""
-        self._progress.update(
-            self._task, description=phase_line(run), completed=run.progress.phase, counts=counters(run)
-        )
+        counts = counters(run, rate=self._rate.of(run))
+        self._progress.update(self._task, description=phase_line(run), completed=run.progress.phase, counts=counts)
 
 
 class Lines:
-    """A line whenever phase or state change; for logs. Without a console it is silent."""
+    """A line whenever phase or state change, and every 15 seconds; for logs. Without a console it is silent."""
 
-    def __init__(self, console: Console | None) -> None:
+    def __init__(self, console: Console | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._last = ""
+        self._clock = clock
+        self._rate = Rate(clock)
+        self._last = ("", 0.0)
 
     def __enter__(self) -> Self:
         return self
@@ -81,10 +86,11 @@ class Lines:
 
     def update(self, run: SyncRun) -> None:
         """Prints the run if it has moved on."""
-        line = phase_line(run)
-        if self._console is not None and line != self._last:
-            self._last = line
-            self._console.print(plain(f"{line}: {counters(run)}"), soft_wrap=True)
+        line, now, rate = phase_line(run), self._clock(), self._rate.of(run)
+        former, told = self._last
+        if self._console is not None and (line != former or now - told >= _LINE_SECONDS):
+            self._last = line, now
+            self._console.print(plain(f"{line}: {counters(run, rate=rate)}"), soft_wrap=True)
 
 
 def phase_line(run: SyncRun) -> str:
@@ -95,8 +101,8 @@ def phase_line(run: SyncRun) -> str:
     return f"{sync_mode(run.mode)} sync, {run_state(run.state)}"
 
 
-def counters(run: SyncRun) -> str:
-    """How much was read so far, in words."""
+def counters(run: SyncRun, *, rate: str = "") -> str:
+    """How much was read so far, in words, and how fast, if that is known and the run moves."""
     progress = run.progress
     parts = [
         count(progress.users, "user"),
@@ -104,6 +110,8 @@ def counters(run: SyncRun) -> str:
         count(progress.memberships, "membership"),
         count(progress.graph_requests, "request"),
     ]
+    if rate and run.state == SyncRun.STATE_RUNNING:
+        parts.append(rate)
     if progress.throttled_requests:
         parts.append(f"{progress.throttled_requests:,} throttled")
     if progress.skipped_objects:
@@ -130,10 +138,11 @@ def _summary_lines(run: SyncRun) -> Iterator[tuple[str, str]]:
         yield "next", f"follow it with `entraidctl sync --follow {run.name}`"
         return
     yield "read", counters(run)
+    if how_long := took(run):
+        yield "took", how_long
     if run.HasField("changes"):
         yield from _changes(run.changes)
-    if run.progress.skipped_objects:
-        yield "skipped", f"{count(run.progress.skipped_objects, 'unreadable object')}; the service's log names each"
+    yield from _left_out(run)
     for resolution in run.group_resolutions:
         if resolution.state != GroupResolution.STATE_RESOLVED:
             candidates = f" ({', '.join(resolution.groups)})" if resolution.groups else ""
@@ -145,6 +154,17 @@ def _summary_lines(run: SyncRun) -> Iterator[tuple[str, str]]:
         yield "next", f"look into the tenant, then `entraidctl approve {run.name}`, or sync again"
     if run.state in {SyncRun.STATE_FAILED, SyncRun.STATE_CANCELLED}:
         yield "next", "the former data stays in use; see the cause, then sync again"
+
+
+def _left_out(run: SyncRun) -> Iterator[tuple[str, str]]:
+    """What was not copied, and why."""
+    if run.progress.other_members:
+        members = count(run.progress.other_members, "member")
+        yield "left out", f"{members} of other kinds, such as devices and service principals: they are not copied"
+    if run.progress.skipped_objects:
+        yield "skipped", f"{count(run.progress.skipped_objects, 'unreadable object')}; the service's log names each"
+    for skipped in run.skipped_objects:
+        yield "skipped", f"`{skipped.object_id or 'without an ID'}`: {skipped.problem}"
 
 
 def _changes(changes: SyncRun.Changes) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
@@ -19,6 +20,7 @@ from entraid_client.show.words import (
     moment,
     run_state,
     sync_mode,
+    until,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _CONNECTION_STYLES: Final[Mapping[int, str]] = {
     Connection.STATE_PENDING_CONSENT: "yellow",
     Connection.STATE_DEGRADED: "red",
 }
+_CREDENTIAL_WARNING: Final = timedelta(days=30)
 _RUN_STYLES: Final[Mapping[int, str]] = {
     SyncRun.STATE_SUCCEEDED: "green",
     SyncRun.STATE_FAILED: "red",
@@ -38,7 +41,7 @@ _RUN_STYLES: Final[Mapping[int, str]] = {
 
 def connections_table(connections: Iterable[Connection]) -> Table:
     """One row per connection."""
-    shown = table("connection", "name", "tenant", "state", "last sync", "expires")
+    shown = table("connection", "name", "tenant", "state", "last sync", "next", "expires")
     for connection in connections:
         shown.add_row(
             plain(last_segment(connection.name), "bold"),
@@ -46,9 +49,26 @@ def connections_table(connections: Iterable[Connection]) -> Table:
             plain(connection.tenant_id or "-"),
             plain(connection_state(connection.state), _CONNECTION_STYLES.get(connection.state, "")),
             plain(age(connection.snapshot.sync_time) or "-"),
+            plain(until(connection.next_sync_time)),
             plain(day(connection.credential_expire_time)),
         )
     return shown
+
+
+def warnings(connection: Connection, *, now: datetime) -> list[str]:
+    """What somebody should look at, each with its connection: credential, permissions, the last error."""
+    found: list[str] = []
+    if connection.credential_expire_time.seconds:
+        left = connection.credential_expire_time.ToDatetime(UTC) - now
+        if left <= timedelta():
+            found.append(f"its credential expired on {moment(connection.credential_expire_time)}: connect it again")
+        elif left <= _CREDENTIAL_WARNING:
+            found.append(f"its credential expires {until(connection.credential_expire_time)}: make a new one in time")
+    if connection.missing_permissions:
+        found.append(f"it lacks permissions: {', '.join(connection.missing_permissions)}")
+    if connection.HasField("last_error"):
+        found.append(f"its last sync failed or is held back: {connection.last_error.message}")
+    return [f"{last_segment(connection.name)}: {warning}" for warning in found]
 
 
 def waiting_runs(runs: Iterable[SyncRun]) -> list[str]:
@@ -82,6 +102,7 @@ def _connection_rows(connection: Connection) -> Iterable[tuple[str, str, str]]:
         yield "missing permissions", ", ".join(connection.missing_permissions), "red"
     yield "credential expires", moment(connection.credential_expire_time), ""
     yield "last sync", f"{moment(connection.snapshot.sync_time)} {age(connection.snapshot.sync_time)}".strip(), ""
+    yield "next sync", f"{moment(connection.next_sync_time)} {until(connection.next_sync_time)}".strip(" -"), ""
     if connection.HasField("last_error"):
         yield "last error", connection.last_error.message, "red"
 

@@ -102,6 +102,17 @@ def duration(start: Timestamp, end: Timestamp) -> str:
     return f"{seconds:.1f} s" if seconds < _MINUTE else f"{seconds / _MINUTE:.0f} min"
 
 
+def until(time: Timestamp) -> str:
+    """How long from now, in the largest fitting unit, for example `in 3 min`; `now` for what is due, `-` if not set."""
+    if not time.seconds:
+        return "-"
+    seconds = int((time.ToDatetime(UTC) - datetime.now(UTC)).total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"in {seconds // length} {unit}"
+    return f"in {seconds} s" if seconds > 0 else "now"
+
+
 def count(number: int, noun: str) -> str:
     """For example `1,204 users` or `1 user`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -52,6 +52,15 @@ class Progress:
     graph_requests: int = 0
     throttled_requests: int = 0
     skipped_objects: int = 0
+    other_members: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedObject:
+    """An object that a run left out: its id, if it had one, and what was odd about it."""
+
+    id: str
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class SyncRun:
-    """A run. `revision` and `sync_time` name the snapshot that it produced, once it succeeded."""
+    """A run. `revision` and `sync_time` name the snapshot that it produced, once it succeeded.
+
+    `skipped` holds the first of the objects that it left out.
+    """
 
     id: SyncRunId
     connection_id: ConnectionId
@@ -84,3 +96,4 @@ class SyncRun:
     end_time: datetime | None = None
     revision: int | None = None
     sync_time: datetime | None = None
+    skipped: tuple[SkippedObject, ...] = ()

@@ -139,6 +139,9 @@ class Staging(Protocol):
     async def removals(self) -> Removals:
         """How much of what is served now this read would remove, and how much there is."""
 
+    async def prepare(self) -> None:
+        """Does what takes long of a commit, so that this is short afterwards. Left out, the commit does it."""
+
     async def commit(
         self, run: SyncRun, *, sync_time: datetime, scope: Scope, links: FeedLinks | None = None
     ) -> SnapshotVersion:

@@ -67,6 +67,9 @@ def sync_run_message(run: SyncRun, snapshot: snapshot_pb2.Snapshot | None) -> sy
         create_time=timestamp(run.create_time),
         start_time=timestamp(run.start_time),
         end_time=timestamp(run.end_time),
+        skipped_objects=[
+            sync_service_pb2.SyncRun.SkippedObject(object_id=one.id, problem=one.problem) for one in run.skipped
+        ],
     )
 
 
@@ -109,6 +112,7 @@ def _progress(progress: Progress) -> sync_service_pb2.SyncRun.Progress:
         graph_requests=progress.graph_requests,
         throttled_requests=progress.throttled_requests,
         skipped_objects=progress.skipped_objects,
+        other_members=progress.other_members,
     )
 
 

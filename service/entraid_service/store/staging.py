@@ -66,6 +66,7 @@ class SqliteStaging:
         self._leases = leases
         self._lock = asyncio.Lock()
         self._compared: tuple[tuple[int, int], Difference] | None = None
+        self._prepared: Counts | None = None
         self._users: dict[rows.Key, UserRow] = {}
         self._groups: dict[rows.Key, bytes] = {}
         self._edges: list[tuple[int, rows.Key, rows.Key]] = []
@@ -145,12 +146,17 @@ class SqliteStaging:
         async with self._lock:
             return (await self._difference()).removals
 
+    async def prepare(self) -> None:
+        """Does what takes long of a commit; see the port."""
+        async with self._lock:
+            self._prepared = await self._complete()
+
     async def commit(
         self, run: SyncRun, *, sync_time: datetime, scope: Scope, links: FeedLinks | None = None
     ) -> SnapshotVersion:
         """Serves this read from now on; see the port."""
         async with self._lock:
-            counts = await self._complete()
+            counts = self._prepared or await self._complete()
             async with self._database.transaction() as db:
                 await self._check(db, run)
                 version = SnapshotVersion(
@@ -171,7 +177,7 @@ class SqliteStaging:
     async def hold(self, run: SyncRun, *, sync_time: datetime, scope: Scope, links: FeedLinks | None) -> None:
         """Keeps this read aside; see `DirectoryStore.hold`."""
         async with self._lock:
-            counts = await self._complete()
+            counts = self._prepared or await self._complete()
             async with self._database.transaction() as db:
                 await self._check(db, run)
                 await put_held(db, run, HeldRead(self.generation, sync_time, scope))
@@ -192,7 +198,7 @@ class SqliteStaging:
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[None]:
         async with self._lock:
-            self._compared = None
+            self._compared = self._prepared = None
             yield
 
     async def _check(self, db: aiosqlite.Connection, run: SyncRun) -> None:

@@ -118,6 +118,7 @@ class Attempt:
             self.board.phase = Phase.COMMIT
             objection = self.settings.guard.objection(await staging.removals()) if base is not None else ""
             changes = await staging.changes()
+            await staging.prepare()
             if objection:
                 return await self._hold(run, staging, read, sync_time=sync_time, objection=objection)
             ended = replace(self._ended(run, RunState.SUCCEEDED, read.scope.resolutions), changes=changes)
@@ -139,7 +140,12 @@ class Attempt:
 
     def _ended(self, run: SyncRun, state: RunState, resolutions: tuple[Any, ...]) -> SyncRun:
         return replace(
-            run, state=state, progress=self.board.snapshot(), resolutions=resolutions, end_time=self.clock.now()
+            run,
+            state=state,
+            progress=self.board.snapshot(),
+            skipped=tuple(self.board.skipped),
+            resolutions=resolutions,
+            end_time=self.clock.now(),
         )
 
 

@@ -70,6 +70,7 @@ class GroupFeedRead:
         return await self._finish()
 
     async def _drop(self) -> None:
+        self._board.other_members = 0
         await self._staging.drop_groups()
         await self._staging.drop_memberships()
 
@@ -122,6 +123,8 @@ class GroupFeedRead:
                 edges.append(Membership(change.id, member.id, member.kind))
                 if member.kind is MemberKind.GROUP:
                     self._nested.add(GroupId(member.id))
+            else:
+                self._board.other_members += 1
         return edges
 
     async def _finish(self) -> GroupsRead:

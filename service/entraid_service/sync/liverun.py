@@ -34,7 +34,8 @@ class LiveRun:
         """The run with its counters as they are now."""
         if self.run.state.is_final:
             return self.run
-        return replace(self.run, mode=self.board.mode or self.run.mode, progress=self.board.snapshot())
+        mode, progress = self.board.mode or self.run.mode, self.board.snapshot()
+        return replace(self.run, mode=mode, progress=progress, skipped=tuple(self.board.skipped))
 
 
 def names_of(run: SyncRun) -> dict[str, str]:

@@ -95,5 +95,7 @@ class MemberWalk:
         members: list[Member] = []
         async for page in noting_skipped(self._source.members(group.id), self._board):
             members.extend(page.items)
-            self._board.memberships += len(page.items)
+            others = sum(member.kind is MemberKind.OTHER for member in page.items)
+            self._board.other_members += others
+            self._board.memberships += len(page.items) - others
         return members
