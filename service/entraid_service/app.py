@@ -177,7 +177,8 @@ async def _build(
         connections=store.connections, clock=clock, note=metrics.note_expiry, forget=metrics.forget_expiry
     )
     audit = _audit(settings, stack, spawn=tasks.create_task)
-    for forever in (snapshots.run(), *((schedule.run(), expiry.run()) if place.is_first else ())):
+    of_one = (schedule.run(), expiry.run()) if place.is_first else ()
+    for forever in (snapshots.run(), store.tend(place.look_interval), *of_one):
         stack.callback(tasks.create_task(forever).cancel)
     facades = Facades(
         connector=Connector(connections=store.connections, authority=authority, graph=graph, box=box, clock=clock),

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from entraid_service.errors import StoreUnavailable
 from entraid_service.model.directory import MemberKind, User
 from entraid_service.model.ids import ConnectionId, GroupId, UserId
 from entraid_service.ports.decisions import UserRecord
+from entraid_service.store.sqlite import SqliteStore
 from store.contract import Factory, Store
 from store.tenants import Tenant, commit, connection, edge, group, guid, people, person
 
@@ -139,6 +141,27 @@ async def test_a_view_that_is_held_does_not_hold_the_log(
     monkeypatch.setattr("entraid_service.store.database._LOG_BYTES", 1_000_000)
     async with open_store(tmp_path) as store:
         await _sync_another_tenant_under_a_view(store, tmp_path / "store.db-wal")
+
+
+async def test_views_of_several_processes_do_not_hold_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process can move another one's views on; each moves its own while the log is large or nobody writes."""
+    monkeypatch.setattr("entraid_service.store.database._LOG_BYTES", 200_000)
+    log = tmp_path / "store.db-wal"
+    path = tmp_path / "store.db"
+    async with SqliteStore.open(path) as first, SqliteStore.open(path) as second:
+        await Tenant(people(2)).sync(first, connection("contoso"))
+        views = [each.views.open() for each in (first, second)]
+        versions = [view.version(CONTOSO) for view in views]
+        tending = [asyncio.create_task(each.tend(timedelta(milliseconds=20))) for each in (first, second)]
+        await Tenant(people(300)).sync(first, connection("fabrikam"))
+        async with asyncio.timeout(20):
+            while size(log):  # noqa: ASYNC110 - the file tells nobody
+                await asyncio.sleep(0.02)
+        assert [view.version(CONTOSO) for view in views] == versions
+        for task in tending:
+            task.cancel()
+        for view in views:
+            view.close()
 
 
 def size(file: Path) -> int:

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import aiosqlite
 
@@ -30,6 +30,18 @@ _READER_CACHE_KIB = 4 * 1024
 # Checkpoints of 16 MiB: each page is copied once per checkpoint, and a full sync touches the same pages often.
 _CHECKPOINT_PAGES = 4_096
 _LOG_BYTES = 64 * 1024 * 1024
+_PATIENCE = 8
+_PATIENCE_SECONDS = 0.25
+
+
+class _LogState(NamedTuple):
+    """What tells whether the write-ahead log was written to."""
+
+    size: int
+    written: int
+
+
+_NO_LOG = _LogState(0, 0)
 
 
 class Database:
@@ -45,6 +57,7 @@ class Database:
             self._idle.put_nowait(reader)
         self._is_durable = True
         self._log_limit = _LOG_BYTES
+        self._log_seen = _NO_LOG
 
     @classmethod
     @asynccontextmanager
@@ -139,9 +152,31 @@ class Database:
         return is_empty
 
     async def bound_log(self) -> None:
-        """Empties the write-ahead log if it has grown large: what holds it back is views, and these can be renewed."""
-        if self._log_bytes() > self._log_limit:
+        """Empties the write-ahead log if it has grown large: what holds it back is views, and these can be renewed.
+
+        Those of other processes are, by their `tend`; so it is tried for two seconds.
+        """
+        for _ in range(_PATIENCE if self._log_bytes() > self._log_limit else 0):
+            if await self.checkpoint():
+                return
+            await asyncio.sleep(_PATIENCE_SECONDS)
+
+    async def tend(self) -> None:
+        """Does this process's part to keep the log small; to be called about once a second.
+
+        The views of each process hold the log, and no process can renew those of another. So each renews its own while
+        the log is large, and empties the log when nobody writes. The second is also what lets nothing that was deleted
+        stay in it.
+
+        Raises:
+            StoreUnavailable: the database cannot be read or written.
+        """
+        before, self._log_seen = self._log_seen, self._log_state()
+        if self._log_seen == before and self._log_seen.size:
             await self.checkpoint()
+        elif self._log_seen.size > _LOG_BYTES // 2:
+            with translated():
+                self._renew_views()
 
     def _renew_views(self) -> None:
         if self.renew_views is not None:
@@ -157,10 +192,14 @@ class Database:
         return bool(rows[0][0] == 0)
 
     def _log_bytes(self) -> int:
+        return self._log_state().size
+
+    def _log_state(self) -> "_LogState":
         try:
-            return log_of(self._path).stat().st_size
+            found = log_of(self._path).stat()
         except FileNotFoundError:
-            return 0
+            return _NO_LOG
+        return _LogState(found.st_size, found.st_mtime_ns)
 
     async def _acquire(self) -> None:
         try:

@@ -3,13 +3,15 @@
 Opens the file, brings its schema up to date, and hands out the parts that share it; closes them in reverse.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from entraid_service.errors import StoreUnavailable
 from entraid_service.ports.clock import Clock
 from entraid_service.store.connections import SqliteConnections
 from entraid_service.store.consents import SqliteConsents
@@ -32,6 +34,7 @@ class SqliteStore:
     lists: SqliteLists
     runs: SqliteRuns
     views: SqliteViews
+    _database: Database
 
     @classmethod
     @asynccontextmanager
@@ -61,4 +64,12 @@ class SqliteStore:
                 lists=SqliteLists(database),
                 runs=SqliteRuns(database, leases=leases),
                 views=views,
+                _database=database,
             )
+
+    async def tend(self, interval: timedelta) -> None:
+        """Keeps the write-ahead log small, until it is cancelled; see `Database.tend`. A full disk does not end it."""
+        while True:
+            await asyncio.sleep(interval.total_seconds())
+            with suppress(StoreUnavailable):
+                await self._database.tend()
