@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,9 @@ _TICK = 0.002
 class LoopWatch:
     """Wakes every two milliseconds; what it comes late by is what everybody else had to wait.
 
-    `held` is that without the time for which this thread could have run and no processor was free, as Linux counts it:
-    then other processes had them. What other threads of the service cost, by the interpreter's lock, stays in it.
-    `own` is the processor time that this thread itself used.
+    `held` is that without the time for which a thread of the service could have run and no processor was free, as
+    Linux counts it: then other processes had them, and whoever had the interpreter's lock kept it meanwhile. What other
+    threads cost by that lock while they run stays in it. `own` is the processor time of this thread alone.
     """
 
     ticks: int = 0
@@ -38,7 +39,7 @@ class LoopWatch:
             before, used, queued = time.perf_counter(), time.thread_time(), _seconds_queued()
             await asyncio.sleep(_TICK)
             late, own = time.perf_counter() - before - _TICK, time.thread_time() - used
-            held = late - (_seconds_queued() - queued)
+            held = max(late - (_seconds_queued() - queued), 0.0)
             self.ticks += 1
             self.late = max(self.late, late)
             self.held = max(self.held, held)
@@ -59,8 +60,15 @@ class LoopWatch:
 
 
 def _seconds_queued() -> float:
-    """How long this thread has been ready to run and waited for a processor; see proc_pid_schedstat(5)."""
-    return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    """How long the threads of this process have been ready to run and waited for a processor, in all.
+
+    https://docs.kernel.org/scheduler/sched-stats.html
+    """
+    seconds = 0.0
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread that ended meanwhile
+            seconds += int((task / "schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    return seconds
 
 
 async def serve() -> None:
