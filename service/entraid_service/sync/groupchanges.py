@@ -9,6 +9,7 @@ from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports import DirectoryStore, TenantSource
 from entraid_service.sync.feeds import FoldedRound, FullReadNeeded
 from entraid_service.sync.memberfacts import MemberFacts
+from entraid_service.turns import in_turns
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ async def group_outcome(
     """
     outcome = GroupOutcome(removed=set(told.groups.removed))
     served = {group.id: group for group in await store.groups(base, list(told.groups.changed))}
-    for group_id, newest in told.groups.changed.items():
+    async for group_id, newest in in_turns(list(told.groups.changed.items())):
         if synced is not None and group_id not in synced:
             continue
         former = None if group_id in told.groups.removed else served.get(group_id)
@@ -60,8 +61,9 @@ async def group_outcome(
         if group != former:
             outcome.put[group_id] = group
         if not group.is_opaque:
-            _take_edges(group_id, told.groups.members.get(group_id, {}), outcome)
-    return _without_dangling(outcome, told)
+            await _take_edges(group_id, told.groups.members.get(group_id, {}), outcome)
+    await _drop_dangling(outcome, told)
+    return outcome
 
 
 async def _read_members(group_id: GroupId, told: FoldedRound, facts: MemberFacts, outcome: GroupOutcome) -> None:
@@ -72,18 +74,20 @@ async def _read_members(group_id: GroupId, told: FoldedRound, facts: MemberFacts
     told.groups.members[group_id] = {m.id: MemberChange(m.id, m.kind, is_removed=False) for m in members}
 
 
-def _take_edges(group_id: GroupId, members: dict[str, MemberChange], outcome: GroupOutcome) -> None:
-    for member in members.values():
+async def _take_edges(group_id: GroupId, members: dict[str, MemberChange], outcome: GroupOutcome) -> None:
+    async for member in in_turns(members.values()):
         if member.is_removed:
             outcome.taken.append((group_id, member.id))
         elif member.kind in (MemberKind.USER, MemberKind.GROUP):
             outcome.added.append(Membership(group_id, member.id, member.kind))
 
 
-def _without_dangling(outcome: GroupOutcome, told: FoldedRound) -> GroupOutcome:
-    """Without edges to groups that are gone; a group that came back stands in `put`, or was told of again."""
+async def _drop_dangling(outcome: GroupOutcome, told: FoldedRound) -> None:
+    """Drops edges to groups that are gone; a group that came back stands in `put`, or was told of again."""
     gone = outcome.removed - told.groups.changed.keys()
-    outcome.added = [
-        edge for edge in outcome.added if edge.kind is not MemberKind.GROUP or GroupId(edge.member_id) not in gone
-    ]
-    return outcome
+    if gone:
+        outcome.added = [
+            edge
+            async for edge in in_turns(outcome.added)
+            if edge.kind is not MemberKind.GROUP or GroupId(edge.member_id) not in gone
+        ]

@@ -26,6 +26,7 @@ from entraid_service.sync.progress import ProgressBoard
 from entraid_service.sync.reach import Nesting
 from entraid_service.sync.scope import roots
 from entraid_service.sync.userchanges import UserOutcome, UserQuestions
+from entraid_service.turns import in_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +132,14 @@ class IncrementalRead:
         )
         questions = UserQuestions(self._plan.base, self._plan.selected, self._source, facts, self._store)
         users = await questions.outcome(self._feeds.told.users, added=groups.added_users(), synced=synced)
-        return _change_set(groups, users, left)
+        return await _change_set(groups, users, left)
 
 
-def _change_set(groups: GroupOutcome, users: UserOutcome, left: frozenset[GroupId]) -> ChangeSet:
+async def _change_set(groups: GroupOutcome, users: UserOutcome, left: frozenset[GroupId]) -> ChangeSet:
     # Of a user who was asked about, the answer counts and not what the feed told of him.
     added = [
         edge
-        for edge in groups.added
+        async for edge in in_turns(groups.added)
         if edge.kind is not MemberKind.USER
         or (edge.member_id not in users.removed and edge.member_id not in users.asked)
     ]

@@ -20,6 +20,7 @@ from entraid_service.sync.feeds import FullReadNeeded
 from entraid_service.sync.fold import UserFold, patched
 from entraid_service.sync.memberfacts import MemberFacts
 from entraid_service.sync.parallel import answers
+from entraid_service.turns import in_turns
 
 _NEW_FOR = timedelta(minutes=15)
 """Who was made no longer than this before the last sync is new, not restored."""
@@ -71,7 +72,7 @@ class UserQuestions:
         looked_up = {*told.changed, *(added if synced is not None else ())}
         served = {user.id: user for user in await self.store.users(self.base, sorted(looked_up))}
         strangers: list[UserChange] = []
-        for user_id, change in told.changed.items():
+        async for user_id, change in in_turns(told.changed.items()):
             former = None if user_id in told.removed else served.get(user_id)
             if former is None:
                 strangers.append(change)
