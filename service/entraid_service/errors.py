@@ -94,6 +94,10 @@ class GraphUnavailable(RetryLater):
         return {"request_id": self.request_id} if self.request_id else {}
 
 
+class NotOffered(GraphUnavailable):
+    """Microsoft Graph, or what stands in its place, has no such resource: another way may tell the same."""
+
+
 class EntraUnavailable(RetryLater):
     """The login side of Entra did not answer."""
 

@@ -1,7 +1,7 @@
 import pytest
 from aiohttp import web
 
-from entraid_service.errors import FeedUnsupported, GraphUnavailable, PermissionMissing
+from entraid_service.errors import GraphUnavailable, NotOffered, PermissionMissing
 from entraid_service.model.directory import Group
 from entraid_service.model.ids import GroupId, UserId
 from entraid_service.ports import TenantSource
@@ -74,14 +74,21 @@ async def test_a_graph_that_tells_no_groups_of_users_is_not_taken_for_one_withou
     """That there is no such list looks like a user who is gone, and he is not."""
     cloud.on("transitiveMemberOf", answer)
     cloud.on(r"/users/u-1\?", {"id": "U-1"})
-    with pytest.raises(FeedUnsupported, match="groups of users"):
+    with pytest.raises(NotOffered, match="groups of users"):
+        await groups_of(cloud.directory())
+
+
+async def test_memberships_without_a_type_are_not_left_out(cloud: ScriptedCloud) -> None:
+    """Nobody can tell which of them are groups, and to leave them out would make him a member of none."""
+    cloud.on("transitiveMemberOf", page({"id": "g-1"}))
+    with pytest.raises(NotOffered, match="memberships"):
         await groups_of(cloud.directory())
 
 
 async def test_a_graph_that_tells_no_manager_is_named(cloud: ScriptedCloud) -> None:
     """That there is no such resource does not mean that nobody has a manager."""
     cloud.on("/manager", web.Response(status=404))
-    with pytest.raises(FeedUnsupported, match="managers"):
+    with pytest.raises(NotOffered, match="managers"):
         await cloud.directory().manager(USER)
 
 

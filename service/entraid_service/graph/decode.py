@@ -95,6 +95,11 @@ def member_kind(record: Mapping[str, object]) -> MemberKind | None:
     return MemberKind.GROUP if "groupTypes" in record else None
 
 
+def tells_no_kind(records: Iterable[object]) -> bool:
+    """Whether there are members, and of one that has an id it is not told what it is."""
+    return any(isinstance(one, dict) and bool(known_id(one)) and member_kind(one) is None for one in records)
+
+
 def has_hidden_membership(record: Mapping[str, object]) -> bool:
     """Whether a group hides its members, see https://learn.microsoft.com/graph/api/resources/group."""
     visibility = record.get("visibility")

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from yarl import URL
 
-from entraid_service.errors import FeedUnsupported
+from entraid_service.errors import NotOffered
 from entraid_service.graph.decode import (
     OddRecord,
     decode_group,
@@ -16,6 +16,7 @@ from entraid_service.graph.decode import (
     decode_member,
     decode_user,
     has_hidden_membership,
+    tells_no_kind,
 )
 from entraid_service.graph.decoding import decode_page
 from entraid_service.graph.hidden import HiddenMemberships
@@ -44,8 +45,8 @@ class Lookups:
         subject = users_with(whole_properties(attributes))
         try:
             user = await self._object(expanded, subject=subject, decode=decode_user, asked_for=user_id)
-        except GraphRefused as error:
-            if not error.is_bad_query:
+        except (GraphRefused, NotOffered) as error:
+            if isinstance(error, GraphRefused) and not error.is_bad_query:
                 raise
             user = await self._object(plain, subject=subject, decode=decode_user, asked_for=user_id)
         if user is None or user.manager_id is not None:
@@ -85,6 +86,8 @@ class Lookups:
             async with aclosing(self._reader.pages(self._queries.groups_of(user_id), subject=GROUPS_OF_USER)) as pages:
                 async for _, raw in pages:
                     is_begun = True
+                    if tells_no_kind(raw.records):
+                        raise NotOffered("Microsoft Graph does not tell which of a user's memberships are of groups")
                     page = await decode_page(raw.records, decode_member, what="memberships")
                     ids = [GroupId(one.id) for one in page.items if one.kind is MemberKind.GROUP]
                     yield Page(ids, page.skipped)
@@ -92,7 +95,7 @@ class Lookups:
             if is_begun or not (error.is_missing_object or error.is_not_offered):
                 raise
             if not error.is_missing_object or await self._is_there(user_id):
-                raise FeedUnsupported(f"this tenant's Graph does not tell the groups of users: {error}") from error
+                raise NotOffered(f"this tenant's Graph does not tell the groups of users: {error}") from error
 
     async def _is_there(self, user_id: UserId) -> bool:
         """Whether there is such a user: where there is none nothing is told of his groups, and it looks the same."""
@@ -118,7 +121,7 @@ class Lookups:
 
         Raises:
             GraphUnavailable: The manager cannot be read, which is not "no manager".
-            FeedUnsupported: Graph tells no single managers.
+            NotOffered: Graph tells no single managers.
         """
         try:
             return UserId(decode_id(await self._reader.one(self._queries.manager(user_id), subject=USERS)))
@@ -126,7 +129,7 @@ class Lookups:
             if error.is_missing_object:
                 return None
             if error.is_not_offered:
-                raise FeedUnsupported(f"this tenant's Graph does not tell managers: {error}") from error
+                raise NotOffered(f"this tenant's Graph does not tell managers: {error}") from error
             raise
         except OddRecord as error:
             raise unusable(f"the manager of user `{user_id}` cannot be read: {error}") from error
@@ -140,6 +143,8 @@ class Lookups:
         except GraphRefused as error:
             if error.is_missing_object:
                 return None
+            if error.is_not_offered:
+                raise NotOffered(f"this tenant's Graph does not tell single {subject.name}: {error}") from error
             raise
         except OddRecord as error:
             raise unusable(f"`{asked_for}` cannot be read: {error}") from error

@@ -8,8 +8,8 @@ from contextlib import aclosing
 
 from yarl import URL
 
-from entraid_service.errors import GroupGone
-from entraid_service.graph.decode import decode_member, known_id, member_kind
+from entraid_service.errors import GroupGone, NotOffered
+from entraid_service.graph.decode import decode_member, tells_no_kind
 from entraid_service.graph.decoding import decode_page
 from entraid_service.graph.hidden import HiddenMemberships
 from entraid_service.graph.pages import RawPage
@@ -49,6 +49,8 @@ class MemberLists:
         except GraphRefused as error:
             if error.is_missing_object and not await self._is_there(group_id):
                 raise GroupGone(f"group `{group_id}` was deleted while it was read") from error
+            if error.is_not_offered:
+                raise NotOffered(f"this tenant's Graph does not tell the members of a group: {error}") from error
             raise
         if may_be_concealed:
             raise permission_missing(HIDDEN_MEMBERS)
@@ -56,7 +58,7 @@ class MemberLists:
     async def _records(self, group_id: GroupId, *, is_hidden: bool) -> AsyncGenerator[RawPage, None]:
         async with aclosing(self._pages(self._queries.members(group_id), is_hidden=is_hidden)) as pages:
             async for raw in pages:
-                if _tells_no_kinds(raw.records):
+                if tells_no_kind(raw.records):
                     break
                 yield raw
             else:
@@ -78,10 +80,3 @@ class MemberLists:
         except GraphRefused as error:
             return not error.is_missing_object
         return True
-
-
-def _tells_no_kinds(records: Sequence[object]) -> bool:
-    """Whether there are members, and of none it is told what it is."""
-    return bool(records) and all(
-        isinstance(record, dict) and known_id(record) and member_kind(record) is None for record in records
-    )

@@ -126,6 +126,7 @@ class DirectorySource(Protocol):
         CredentialsRejected, EntraUnavailable: as `TokenSource.token`.
         PermissionMissing: Graph answered 403.
         GraphThrottled, GraphUnavailable: after bounded retries.
+        NotOffered: this Graph has no such resource.
         ListExpired: Graph dropped the list's paging state; what was read of this list is to be dropped and read again.
     """
 
@@ -140,7 +141,7 @@ class DirectorySource(Protocol):
         """Every user with these attributes (Microsoft Graph names) and the manager's id.
 
         Raises:
-            FeedUnsupported: Graph tells managers neither with the users nor one by one.
+            NotOffered: Graph tells managers neither with the users nor one by one.
         """
 
     def groups(self) -> AsyncIterator[Page[Group]]:
@@ -183,7 +184,7 @@ class ChangeSource(Protocol):
         """The manager of one user.
 
         Raises:
-            FeedUnsupported: Graph tells no single managers.
+            NotOffered: Graph tells no single managers.
         """
 
     async def user(self, user_id: UserId, attributes: Collection[str]) -> User | None:
@@ -199,7 +200,7 @@ class ChangeSource(Protocol):
         """Every group that a user is in, nested ones included; nothing if the user is gone.
 
         Raises:
-            FeedUnsupported: Graph does not tell the groups of users.
+            NotOffered: Graph does not tell the groups of users.
         """
 
 

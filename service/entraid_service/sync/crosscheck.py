@@ -7,7 +7,7 @@ that some are asked about one by one. Where something is found the whole is read
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from entraid_service.errors import FeedUnsupported, GroupGone, PermissionMissing
+from entraid_service.errors import FeedUnsupported, GroupGone, NotOffered, PermissionMissing
 from entraid_service.model.ids import GroupId, UserId
 from entraid_service.ports import TenantSource
 from entraid_service.sync.parallel import answers
@@ -32,7 +32,7 @@ async def managers_apart(source: TenantSource, users: Sequence[UserId]) -> Mappi
     try:
         some = await _one_by_one(source, users[:_ASKED_ABOUT])
         return await _one_by_one(source, users) if some else some
-    except FeedUnsupported:
+    except NotOffered:
         return None
 
 
@@ -48,7 +48,7 @@ async def has_unread_members(source: TenantSource, groups: Iterable[GroupId]) ->
             async for page in source.members(group_id):
                 if page.items:
                     return True
-        except (GroupGone, PermissionMissing, FeedUnsupported):
+        except (GroupGone, PermissionMissing, NotOffered):
             pass
         return False
 

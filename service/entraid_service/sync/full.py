@@ -13,7 +13,7 @@ no errors: an odd object is skipped and counted, and a list that Graph forgot in
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from entraid_service.errors import FeedUnsupported, GraphUnavailable
+from entraid_service.errors import FeedUnsupported, GraphUnavailable, NotOffered
 from entraid_service.model.changes import FeedLinks
 from entraid_service.model.directory import CORE_ATTRIBUTES, Group
 from entraid_service.model.ids import GroupId, UserId, fold, is_guid
@@ -109,7 +109,7 @@ class FullRead:
         """Every user. Returns whether it is known who their managers are."""
         try:
             await restarting(self._read_users)
-        except FeedUnsupported:
+        except NotOffered:
             await restarting(lambda: self._read_users({}))
             apart = await managers_apart(self._source, self._users) or None
         else:
@@ -143,8 +143,8 @@ class FullRead:
         if by_feed:
             try:
                 read, resolutions = await restarting(self._groups_by_feed)
-            except FeedUnsupported:
-                pass  # users have a feed and groups have none: lists tell the same
+            except (FeedUnsupported, NotOffered):
+                pass  # users have a feed and groups have none, or not all that goes with it: lists tell the same
             else:
                 if self._board.memberships or not await has_unread_members(self._source, read.groups):
                     return read, resolutions

@@ -11,6 +11,7 @@ What cannot be followed this way is a reason to read everything instead (`FullRe
 
 from dataclasses import dataclass, replace
 
+from entraid_service.errors import NotOffered
 from entraid_service.model.changes import ChangeSet, FeedLinks
 from entraid_service.model.directory import MemberKind
 from entraid_service.model.ids import GroupId, fold
@@ -65,6 +66,12 @@ class IncrementalRead:
             EntraidError: As `ChangeSource`.
         """
         self._board.requests = self._source.requests
+        try:
+            return await self._round()
+        except NotOffered as error:
+            raise FullReadNeeded(f"what belongs to a change cannot be read by itself: {error}") from error
+
+    async def _round(self) -> RoundResult:
         await self._feeds.follow(self._plan.links, self._plan.selected)
         self._board.phase = Phase.MEMBERSHIPS
         scope = self._plan.base.scope

@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from entraid_service.errors import FeedUnsupported
 from entraid_service.model.changes import KEPT, UserChange
 from entraid_service.model.directory import MemberKind, Membership, User
 from entraid_service.model.ids import GroupId, UserId
@@ -101,10 +100,7 @@ class UserQuestions:
         async def ask(user_id: UserId) -> list[GroupId]:
             return await self.facts.direct_groups(user_id, among=synced)
 
-        try:
-            groups = await answers(ask, doubtful)
-        except FeedUnsupported as error:
-            raise FullReadNeeded(f"{len(doubtful)} users may have been restored: {error}") from error
+        groups = await answers(ask, doubtful)
         found.asked.update((user_id, ids) for user_id, ids in groups.items() if ids or synced is None)
 
     def _may_be_restored(self, change: UserChange) -> bool:
@@ -131,8 +127,5 @@ class UserQuestions:
         async def ask(user_id: UserId) -> User | None:
             return await self.source.user(user_id, self.selected)
 
-        try:
-            read = await answers(ask, sorted(ids))
-        except FeedUnsupported as error:
-            raise FullReadNeeded(f"single users cannot be read: {error}") from error
+        read = await answers(ask, sorted(ids))
         return {user_id: user for user_id, user in read.items() if user is not None}
