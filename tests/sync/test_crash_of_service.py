@@ -43,7 +43,7 @@ QUIET = {"ENTRAID_SYNC_INTERVAL": "0", "ENTRAID_FULL_SYNC_INTERVAL": "0"}
 
 SLOW = timedelta(milliseconds=40)
 """What each request to Graph takes, so that there is something to interrupt."""
-_OPENED_SECONDS = 20.0
+_OPENED_SECONDS = 50.0
 
 
 @pytest.mark.timeout(3600)
@@ -122,12 +122,19 @@ def start_and_kill(folder: Path, *, seconds: float) -> None:
     environment = {**clean_environment(), **QUIET}
     with (folder / "service.log").open("ab") as log:
         process = subprocess.Popen(line, stdout=log, stderr=log, cwd=folder, env=environment)
-    opened = folder / "entraid.db-wal"
+    try:
+        await_opened(process, folder)
+        time.sleep(seconds)
+    finally:
+        process.kill()
+        ended = process.wait()
+    assert ended == -signal.SIGKILL
+
+
+def await_opened(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Returns as soon as the service has opened its database."""
     deadline = time.monotonic() + _OPENED_SECONDS
-    while not opened.exists():
+    while not (folder / "entraid.db-wal").exists():
         assert process.poll() is None, (folder / "service.log").read_text(encoding="utf-8")
         assert time.monotonic() < deadline, "the service never opened its database"
         time.sleep(0.0005)
-    time.sleep(seconds)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
