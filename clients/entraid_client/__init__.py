@@ -7,6 +7,7 @@ from entraid_client.access import BatchOutcome, evaluation, is_allowed
 from entraid_client.authorization import (
     Authorization,
     ClientCertificate,
+    ClientPfx,
     ClientSecret,
     ConsentByAdministrator,
     Secret,
@@ -21,6 +22,7 @@ __all__ = [
     "Authorization",
     "BatchOutcome",
     "ClientCertificate",
+    "ClientPfx",
     "ClientSecret",
     "ConsentByAdministrator",
     "EntraidClient",

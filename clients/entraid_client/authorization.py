@@ -47,6 +47,18 @@ class ClientCertificate:
     pem: Secret
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class ClientPfx:
+    """An app of the tenant, proved by a certificate in a PFX (PKCS #12) file; `content` is the whole file."""
+
+    client_id: str
+    content: bytes
+    password: Secret | None = None
+
+    def __repr__(self) -> str:
+        return f"ClientPfx(client_id={self.client_id!r}, content=***, password=***)"
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceWorkload:
     """An app of the tenant that trusts the identity of the workload the service runs as."""
@@ -62,4 +74,4 @@ class ConsentByAdministrator:
     """Where the browser goes afterwards; empty for the service's own page."""
 
 
-Authorization = ClientSecret | ClientCertificate | ServiceWorkload | ConsentByAdministrator
+Authorization = ClientSecret | ClientCertificate | ClientPfx | ServiceWorkload | ConsentByAdministrator

@@ -11,6 +11,7 @@ from entraid.v1 import connection_service_pb2 as pb
 from entraid_client.authorization import (
     Authorization,
     ClientCertificate,
+    ClientPfx,
     ClientSecret,
     ConsentByAdministrator,
     ServiceWorkload,
@@ -143,6 +144,9 @@ def _with_method(request: pb.ConnectRequest, authorization: Authorization) -> pb
             request.app_credentials.CopyFrom(pb.AppCredentials(client_id=client_id, client_secret=secret.reveal()))
         case ClientCertificate(client_id, pem):
             request.app_credentials.CopyFrom(pb.AppCredentials(client_id=client_id, certificate_pem=pem.reveal()))
+        case ClientPfx(client_id, content, password):
+            pfx = pb.CertificatePfx(content=content, password=password.reveal() if password else "")
+            request.app_credentials.CopyFrom(pb.AppCredentials(client_id=client_id, certificate_pfx=pfx))
         case ServiceWorkload(client_id):
             credentials = pb.AppCredentials(client_id=client_id, workload_identity=pb.WorkloadIdentity())
             request.app_credentials.CopyFrom(credentials)

@@ -23,7 +23,6 @@ from entraid_service.connect.expiry import ExpiryWatch
 from entraid_service.connect.proof import Prover
 from entraid_service.connect.route import ConsentSite
 from entraid_service.errors import ResourceNotFound, SyncInProgress
-from entraid_service.graph.client import MicrosoftGraph
 from entraid_service.model.ids import ConnectionId
 from entraid_service.model.syncrun import Changes, SyncRun
 from entraid_service.oauth.keys import signing_key
@@ -102,7 +101,11 @@ async def running(settings: Settings, place: Place = ALONE) -> AsyncIterator[End
             place.team.tells_of(facades.metrics.registry)
         is_ready = asyncio.Event()
         if listening is not None:
-            pages = ConnectPages(desk, syncs=FirstSyncs(runs=facades.runs, runner=facades.runner))
+            pages = ConnectPages(
+                desk,
+                syncs=FirstSyncs(runs=facades.runs, runner=facades.runner),
+                attributes=settings.user_attributes,
+            )
             listener = HttpListener(
                 listening,
                 is_ready=lambda: is_ready.is_set() and place.are_all_serving(),
@@ -144,7 +147,10 @@ async def _build(
     tasks = await stack.enter_async_context(_background())
     snapshots = Snapshots(store.views, interval=place.look_interval)
     stack.push_async_callback(snapshots.close)
-    tenants = TenantAccess(connections=store.connections, authority=authority, graph=graph, box=box)
+    prover = Prover(authority=authority, graph=graph, attributes=settings.user_attributes)
+    tenants = TenantAccess(
+        connections=store.connections, authority=authority, graph=graph, box=box, attributes=settings.user_attributes
+    )
     runner = SyncRunner(
         Stores(store.connections, store.directory, store.lists, store.runs),
         tenants=tenants,
@@ -169,7 +175,7 @@ async def _build(
     schedule = Schedule(connections=store.connections, runner=runner, forecast=forecast)
     desk = _consent_desk(
         settings,
-        _ConsentParts(store=store, authority=authority, graph=graph, box=box, clock=clock),
+        _ConsentParts(store=store, authority=authority, prover=prover, box=box, clock=clock),
         http_port=http_port,
         on_active=_first_sync(runner),
     )
@@ -181,7 +187,7 @@ async def _build(
     for forever in (snapshots.run(), store.tend(place.look_interval), *of_one):
         stack.callback(tasks.create_task(forever).cancel)
     facades = Facades(
-        connector=Connector(connections=store.connections, authority=authority, graph=graph, box=box, clock=clock),
+        connector=Connector(connections=store.connections, authority=authority, prover=prover, box=box, clock=clock),
         consents=desk,
         runner=runner,
         connections=store.connections,
@@ -190,6 +196,7 @@ async def _build(
         forecast=forecast,
         snapshots=snapshots,
         clock=clock,
+        attributes=settings.user_attributes,
         signer=Signer(signing_key(keys[0])),
         metrics=metrics,
         audit=audit,
@@ -220,7 +227,7 @@ class _ConsentParts:
 
     store: SqliteStore
     authority: MsalAuthority
-    graph: MicrosoftGraph
+    prover: Prover
     box: AesGcmSecretBox
     clock: SystemClock
 
@@ -240,7 +247,7 @@ def _consent_desk(
         activation=Activation(
             connections=parts.store.connections,
             authority=parts.authority,
-            prover=Prover(authority=parts.authority, graph=parts.graph),
+            prover=parts.prover,
             box=parts.box,
             clock=parts.clock,
         ),

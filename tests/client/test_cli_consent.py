@@ -11,6 +11,7 @@ from google.rpc import status_pb2
 from client.command_line import entraidctl
 from entraid.v1.connection_service_pb2 import (
     Connection,
+    ConnectRequest,
     ConnectResponse,
     GetConnectionResponse,
     ListConnectionsResponse,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 LINK = "https://entraid.example/connect/canary-link"
 NAME = "connections/contoso"
+CERTIFICATE = ("--client-id", "99999999-2222-4333-8444-555555555555", "--certificate-file")
 
 
 def asked(*, seconds: float = 600, link: str = LINK) -> ConnectResponse:
@@ -121,14 +123,92 @@ async def test_connections_are_listed(script: Script) -> None:
     assert "contoso" in ended.out
 
 
-async def test_a_pfx_is_told_how_to_become_a_pem(script: Script, tmp_path: Path) -> None:
-    """Nothing is sent."""
-    file = tmp_path / "app.pfx"
-    file.write_bytes(b"\x30\x82\x0a\x00")
+PASSWORD = "canary-password"
+
+
+@pytest.mark.parametrize("source", ["file", "variable", "none"])
+async def test_a_pfx_is_sent_as_it_is_with_its_password(script: Script, tmp_path: Path, source: str) -> None:
+    """Known by its content; the password comes from a file or a variable, and is nowhere in what is printed."""
+    file, password_file = tmp_path / "app.any", tmp_path / "password"
+    content = b"\x30\x82\x0a\x00\xff\x00"
+    file.write_bytes(content)
+    password_file.write_text(PASSWORD + "\n")
+    script.answer("Connect", ConnectResponse(connection=Connection(name=NAME, state=Connection.STATE_ACTIVE)))
     ended = await entraidctl(
-        *("--target", script.target, "connect", "contoso", "--tenant", "contoso.example"),
-        *("--client-id", "99999999-2222-4333-8444-555555555555", "--certificate-file", str(file)),
+        *("--target", script.target, "connect", "contoso", "--tenant", "contoso.example", *CERTIFICATE, str(file)),
+        *(("--certificate-password-file", str(password_file)) if source == "file" else ()),
+        env={"ENTRAIDCTL_CERTIFICATE_PASSWORD": PASSWORD} if source == "variable" else {},
+    )
+    assert ended.code == 0
+    (request,) = script.requests("Connect")
+    assert isinstance(request, ConnectRequest)
+    assert request.app_credentials.certificate_pfx.content == content
+    assert request.app_credentials.certificate_pfx.password == ("" if source == "none" else PASSWORD)
+    assert PASSWORD not in ended.all
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--certificate-file", "pem", "--certificate-password-file", "password"), "no PFX"),
+        (("--client-secret-file", "password", "--certificate-password-file", "password"), "is for a PFX"),
+        (("--client-secret-file", "pfx"), "looks like a PFX"),
+        (("--certificate-file", "empty"), "is empty"),
+    ],
+)
+async def test_a_certificate_file_that_cannot_be_meant_is_refused_here(
+    script: Script, tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    """Nothing is sent, and nothing of a file is shown."""
+    (tmp_path / "pem").write_text("-----BEGIN CERTIFICATE-----")
+    (tmp_path / "password").write_text(PASSWORD)
+    (tmp_path / "pfx").write_bytes(b"\x30\x82\x0a\x00")
+    (tmp_path / "empty").write_bytes(b"")
+    given = [str(tmp_path / one) if (tmp_path / one).exists() else one for one in options]
+    ended = await entraidctl(
+        *("--target", script.target, "connect", "contoso", "--tenant", "contoso.example", *CERTIFICATE[:2], *given)
     )
     assert ended.code == 2
-    assert "openssl pkcs12 -in app.pfx" in ended.err
+    assert words in ended.err
+    assert PASSWORD not in ended.all
     assert not script.requests("Connect")
+
+
+async def test_permissions_are_a_table_with_what_to_do(script: Script) -> None:
+    """What each is for and whether it is there; what is required and missing has its remedy below."""
+    kinds = Connection.Permission
+    permissions = [
+        kinds(
+            name="User.Read.All",
+            feature="reads users",
+            required=True,
+            state=kinds.STATE_GRANTED,
+            granted_by="Directory.Read.All",
+        ),
+        kinds(
+            name="GroupMember.Read.All",
+            feature="reads groups",
+            required=True,
+            state=kinds.STATE_NOT_GRANTED,
+            remedy="add it to the app",
+        ),
+        kinds(name="Member.Read.Hidden", feature="reads hidden ones", state=kinds.STATE_UNKNOWN, remedy="look there"),
+    ]
+    connection = Connection(name=NAME, permissions=permissions)
+    script.answer("Connect", ConnectResponse(connection=connection))
+    script.answer("GetConnection", GetConnectionResponse(connection=connection))
+    checked = await entraidctl(
+        *("--target", script.target, "connect", "contoso", "--tenant", "contoso.example", "--check"),
+        *("--client-id", "99999999-2222-4333-8444-555555555555", "--workload-identity"),
+    )
+    shown = await entraidctl("--target", script.target, "status", "contoso", "--runs", "0")
+    for ended in (checked, shown):
+        lines = ended.out.splitlines()
+        (users,) = (line for line in lines if line.lstrip().startswith("User.Read.All "))
+        assert "reads users" in users
+        assert "required" in users
+        assert "granted, by Directory.Read.All" in users
+        assert any("not granted" in line and "reads groups" in line for line in lines)
+        assert any("optional" in line and "unknown" in line for line in lines)
+        assert "GroupMember.Read.All: add it to the app" in ended.out
+        assert "look there" not in ended.out

@@ -85,6 +85,28 @@ def test_a_certificate_connects_and_its_end_is_known(cloud: Emulator, start: Sta
     assert site.get("main").etag == connection.etag
 
 
+def test_a_pfx_connects_and_its_end_is_known(cloud: Emulator, start: Start) -> None:
+    """Also after a restart, without its password, which is kept nowhere; a wrong one has its own message."""
+    site = start(cloud, pointed_at(cloud))
+    app, pair = cloud.apps[1], KeyPair.new(until=datetime.now(UTC) + timedelta(days=20))
+    app.certificates.append(pair.certificate)
+    good = pb.CertificatePfx(content=pfx(pair), password=PASSWORD)
+    connection = check_connects_and_syncs(site, order(site, app.client_id, certificate_pfx=good))
+    assert connection.credential_expire_time.ToDatetime(UTC) == pair.certificate.is_valid_until
+    wrong = pb.CertificatePfx(content=pfx(pair), password=PASSWORD + "-wrong")
+    assert "does not open the PFX" in refused(site, order(site, app.client_id, certificate_pfx=wrong))
+    unknown = KeyPair.new()
+    stranger = pb.CertificatePfx(content=pfx(unknown), password=PASSWORD)
+    assert "AADSTS700027" in refused(site, order(site, app.client_id, certificate_pfx=stranger))
+    site.service.stop()
+    again = start(cloud, pointed_at(cloud))
+    assert again.sync("main").state == SyncRun.STATE_SUCCEEDED
+    kept = b"".join(file.read_bytes() for file in again.service.folder.iterdir() if file.is_file())
+    for word in (PASSWORD.encode(), b"PRIVATE KEY", good.content[40:80]):
+        assert word not in kept
+    assert PASSWORD not in site.service.log() + again.service.log()
+
+
 def test_a_certificate_that_ends_soon_is_warned_of(cloud: Emulator, start: Start) -> None:
     """In the log once, and as a metric."""
     site = start(cloud, pointed_at(cloud))

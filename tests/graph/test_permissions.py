@@ -15,7 +15,7 @@ from graph.cloud import ScriptedCloud, graph_error, jwt, page
 DENIED = graph_error(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
 
-async def probed(emulator: Emulator, roles: set[str]) -> tuple[str, ...]:
+async def probed(emulator: Emulator, roles: set[str], *attributes: str) -> tuple[str, ...]:
     """What the probe finds missing for an app with these roles."""
     tenant = emulator.tenants[0].tenant_id
     emulator.app.grants[tenant] = frozenset(roles)
@@ -27,7 +27,7 @@ async def probed(emulator: Emulator, roles: set[str]) -> tuple[str, ...]:
             client_id=emulator.app.client_id,
             credential=ClientSecret(Secret(emulator.app.client_secret.reveal())),
         )
-        return (await graph.directory(tokens).probe()).missing_permissions
+        return (await graph.directory(tokens).probe(attributes)).missing_permissions
     finally:
         authority.close()
         await graph.close()
@@ -47,6 +47,48 @@ async def probed(emulator: Emulator, roles: set[str]) -> tuple[str, ...]:
 async def test_the_probe_names_what_is_missing(emulator: Emulator, roles: set[str], missing: tuple[str, ...]) -> None:
     """A permission that is missing, or that shows too little, is named; the others are not."""
     assert await probed(emulator, roles) == missing
+
+
+@pytest.mark.parametrize(
+    ("attribute", "permission"),
+    [
+        ("employeeLeaveDateTime", "User-LifeCycleInfo.Read.All"),
+        ("signInActivity.lastSignInDateTime", "AuditLog.Read.All"),
+        ("customSecurityAttributes", "CustomSecAttributeAssignment.Read.All"),
+    ],
+)
+async def test_the_probe_tries_attributes_that_need_more(emulator: Emulator, attribute: str, permission: str) -> None:
+    """Only what is lacking is named, and nothing once it is there."""
+    roles = {"User.Read.All", "GroupMember.Read.All"}
+    assert await probed(emulator, roles, "department", attribute) == (permission,)
+    assert await probed(emulator, roles | {permission}, "department", attribute) == ()
+
+
+@pytest.mark.parametrize(
+    ("roles", "missing"),
+    [
+        (["User.Read.All"], ("GroupMember.Read.All",)),
+        (["GroupMember.Read.All"], ("User.Read.All",)),
+        (["Directory.Read.All"], ()),
+        ([], ()),
+    ],
+)
+async def test_where_a_read_shows_nothing_the_token_decides(
+    cloud: ScriptedCloud, roles: list[str], missing: tuple[str, ...]
+) -> None:
+    """An empty tenant refuses nothing, so that only the token tells; one that names no permission tells nothing."""
+    cloud.tokens.append(jwt(roles=roles))
+    cloud.on(r"/v1.0/(users|groups)\?", page())
+    assert (await cloud.directory().probe()).missing_permissions == missing
+
+
+async def test_what_a_read_shows_counts_more_than_the_token(cloud: ScriptedCloud) -> None:
+    """Microsoft may accept a permission that is not known here."""
+    cloud.tokens.append(jwt(roles=["Brand.New.All"]))
+    cloud.on(r"/users\?", page({"id": "u-1", "accountEnabled": True}))
+    cloud.on(r"/groups\?", page({"id": "g-1", "displayName": "G"}))
+    cloud.on(r"/members", page())
+    assert (await cloud.directory().probe()).missing_permissions == ()
 
 
 async def test_the_probe_does_without_users_and_groups(cloud: ScriptedCloud) -> None:

@@ -1,3 +1,4 @@
+from base64 import b64decode
 from datetime import timedelta
 
 import grpc
@@ -13,7 +14,9 @@ from entraid_service.errors import (
     CredentialsRejected,
     GraphThrottled,
 )
-from entraid_service.model.connection import ClientSecret, FederatedIdentity
+from entraid_service.model.connection import ClientSecret, ConnectionState, FederatedIdentity, PfxFile
+from entraid_service.model.ids import ConnectionId
+from entraid_service.store.sqlite import SqliteStore
 from rpc.rooms import CLIENT, TENANT, Server
 from rpc.told import detail_of, field_of, reason_of
 
@@ -110,6 +113,48 @@ async def test_consent_is_asked_for_and_completed(server: Server) -> None:
     done = await server.connections.CompleteConsent(pb.CompleteConsentRequest(callback_uri=uri))
     assert done.connection.name == "connections/main"
     assert server.consents.callbacks == [uri]
+
+
+async def test_each_permission_is_told_with_what_it_is_for(server: Server, store: SqliteStore) -> None:
+    """What is needed while a consent is waited for; what is granted, by what, and what to do about the rest."""
+    waiting = await server.connections.Connect(pb.ConnectRequest(admin_consent=pb.AdminConsent()))
+    told = {one.name: one for one in waiting.connection.permissions}
+    assert set(told) == {"User.Read.All", "GroupMember.Read.All", "Member.Read.Hidden"}
+    assert {one.state for one in told.values()} == {pb.Connection.Permission.STATE_NOT_GRANTED}
+    assert [one.name for one in told.values() if one.required] == ["User.Read.All", "GroupMember.Read.All"]
+    assert all(one.feature and one.remedy for one in told.values())
+    made = (await server.connections.Connect(request())).connection
+    await store.connections.set_health(
+        ConnectionId("main"),
+        state=ConnectionState.ACTIVE,
+        last_error=None,
+        granted_permissions=("Directory.Read.All",),
+    )
+    found = (await server.connections.GetConnection(pb.GetConnectionRequest(name=made.name))).connection
+    told = {one.name: one for one in found.permissions}
+    for name in ("User.Read.All", "GroupMember.Read.All"):
+        assert told[name].state == pb.Connection.Permission.STATE_GRANTED
+        assert told[name].granted_by == "Directory.Read.All"
+        assert not told[name].remedy
+    assert list(found.granted_permissions) == ["Directory.Read.All"]
+    assert not found.missing_permissions
+
+
+async def test_a_pfx_is_handed_on_with_its_password(server: Server) -> None:
+    """As secrets; an empty file is refused by its field."""
+    pfx = pb.CertificatePfx(content=b"\x30\x82binary\xff", password=CANARY)
+    app = pb.AppCredentials(client_id=CLIENT, certificate_pfx=pfx)
+    await server.connections.Connect(request(app_credentials=app))
+    credential = server.connector.orders[0].credential
+    assert isinstance(credential, PfxFile)
+    assert b64decode(credential.content.reveal()) == pfx.content
+    assert credential.password.reveal() == CANARY
+    assert CANARY not in repr(server.connector.orders[0])
+    for content in (b"", b"x" * 70_000):
+        broken = pb.AppCredentials(client_id=CLIENT, certificate_pfx=pb.CertificatePfx(content=content))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await server.connections.Connect(request(app_credentials=broken))
+        assert field_of(caught.value) == "app_credentials.certificate_pfx.content"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entraid.v1 import errors_pb2
@@ -85,6 +85,7 @@ def test_a_throttle_says_for_how_long() -> None:
     assert found.retry_delay.ToTimedelta() == timedelta(seconds=7)
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=20_000),
     st.dictionaries(st.text(max_size=50), st.text(max_size=20_000), max_size=30),

@@ -12,6 +12,7 @@ from entraid_emulator.truth import Truth
 from entraid_service.config import load
 from entraid_service.connect.access import TenantAccess
 from entraid_service.connect.connector import Connector, ConnectOrder
+from entraid_service.connect.proof import Prover
 from entraid_service.graph.client import MicrosoftGraph
 from entraid_service.graph.limits import Limits
 from entraid_service.model.connection import ClientSecret, Connection
@@ -148,7 +149,13 @@ async def service_side(
         stack.push_async_callback(graph.close)
         box = AesGcmSecretBox([EncryptionKey(bytes(32))])
         clock = MovingClock()
-        connector = Connector(connections=store.connections, authority=authority, graph=graph, box=box, clock=clock)
+        connector = Connector(
+            connections=store.connections,
+            authority=authority,
+            prover=Prover(authority=authority, graph=graph),
+            box=box,
+            clock=clock,
+        )
         secret = ClientSecret(Secret(emulator.app.client_secret.reveal()))
         tenant = emulator.tenants[0]
         order = ConnectOrder("lab", "", tenant.tenant_id, emulator.app.client_id, secret, groups_to_sync)

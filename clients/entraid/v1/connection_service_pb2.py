@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#entraid/v1/connection_service.proto\x12\nentraid.v1\x1a\x19\x65ntraid/v1/snapshot.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xe6\x04\n\nConnection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\ttenant_id\x18\x03 \x01(\t\x12\x11\n\tclient_id\x18\x04 \x01(\t\x12+\n\x05state\x18\x05 \x01(\x0e\x32\x1c.entraid.v1.Connection.State\x12\x16\n\x0egroups_to_sync\x18\x06 \x03(\t\x12\x1b\n\x13granted_permissions\x18\x07 \x03(\t\x12\x1b\n\x13missing_permissions\x18\x08 \x03(\t\x12:\n\x16\x63redential_expire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08snapshot\x18\n \x01(\x0b\x32\x14.entraid.v1.Snapshot\x12&\n\nlast_error\x18\x0b \x01(\x0b\x32\x12.google.rpc.Status\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x12\x32\n\x0enext_sync_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15STATE_PENDING_CONSENT\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x12\n\x0eSTATE_DEGRADED\x10\x03\"\xf0\x01\n\x0e\x43onnectRequest\x12\x15\n\rconnection_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x16\n\x0egroups_to_sync\x18\x04 \x03(\t\x12\x31\n\radmin_consent\x18\x05 \x01(\x0b\x32\x18.entraid.v1.AdminConsentH\x00\x12\x35\n\x0f\x61pp_credentials\x18\x06 \x01(\x0b\x32\x1a.entraid.v1.AppCredentialsH\x00\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x42\x08\n\x06method\"$\n\x0c\x41\x64minConsent\x12\x14\n\x0credirect_uri\x18\x01 \x01(\t\"\xaa\x01\n\x0e\x41ppCredentials\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x1c\n\rclient_secret\x18\x02 \x01(\tB\x03\x80\x01\x01H\x00\x12\x1e\n\x0f\x63\x65rtificate_pem\x18\x03 \x01(\tB\x03\x80\x01\x01H\x00\x12\x39\n\x11workload_identity\x18\x04 \x01(\x0b\x32\x1c.entraid.v1.WorkloadIdentityH\x00\x42\x0c\n\ncredential\"\x12\n\x10WorkloadIdentity\"r\n\x0f\x43onnectResponse\x12*\n\nconnection\x18\x01 \x01(\x0b\x32\x16.entraid.v1.Connection\x12\x33\n\x0fpending_consent\x18\x02 \x01(\x0b\x32\x1a.entraid.v1.PendingConsent\"V\n\x0ePendingConsent\x12\x13\n\x0b\x63onsent_uri\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"3\n\x16\x43ompleteConsentRequest\x12\x19\n\x0c\x63\x61llback_uri\x18\x01 \x01(\tB\x03\x80\x01\x01\"E\n\x17\x43ompleteConsentResponse\x12*\n\nconnection\x18\x01 \x01(\x0b\x32\x16.entraid.v1.Connection\"$\n\x14GetConnectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x15GetConnectionResponse\x12*\n\nconnection\x18\x01 \x01(\x0b\x32\x16.entraid.v1.Connection\"?\n\x16ListConnectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x17ListConnectionsResponse\x12+\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x16.entraid.v1.Connection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"v\n\x17UpdateConnectionRequest\x12*\n\nconnection\x18\x01 \x01(\x0b\x32\x16.entraid.v1.Connection\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"F\n\x18UpdateConnectionResponse\x12*\n\nconnection\x18\x01 \x01(\x0b\x32\x16.entraid.v1.Connection\"/\n\x11\x44isconnectRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"\x14\n\x12\x44isconnectResponse2\xa5\x04\n\x11\x43onnectionService\x12\x42\n\x07\x43onnect\x12\x1a.entraid.v1.ConnectRequest\x1a\x1b.entraid.v1.ConnectResponse\x12Z\n\x0f\x43ompleteConsent\x12\".entraid.v1.CompleteConsentRequest\x1a#.entraid.v1.CompleteConsentResponse\x12Y\n\rGetConnection\x12 .entraid.v1.GetConnectionRequest\x1a!.entraid.v1.GetConnectionResponse\"\x03\x90\x02\x01\x12_\n\x0fListConnections\x12\".entraid.v1.ListConnectionsRequest\x1a#.entraid.v1.ListConnectionsResponse\"\x03\x90\x02\x01\x12\x62\n\x10UpdateConnection\x12#.entraid.v1.UpdateConnectionRequest\x1a$.entraid.v1.UpdateConnectionResponse\"\x03\x90\x02\x02\x12P\n\nDisconnect\x12\x1d.entraid.v1.DisconnectRequest\x1a\x1e.entraid.v1.DisconnectResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#entraid/v1/connection_service.proto\x12\nentraid.v1\x1a\x19\x65ntraid/v1/snapshot.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\x97\x07\n\nConnection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\ttenant_id\x18\x03 \x01(\t\x12\x11\n\tclient_id\x18\x04 \x01(\t\x12+\n\x05state\x18\x05 \x01(\x0e\x32\x1c.entraid.v1.Connection.State\x12\x16\n\x0egroups_to_sync\x18\x06 \x03(\t\x12\x1b\n\x13granted_permissions\x18\x07 \x03(\t\x12\x1b\n\x13missing_permissions\x18\x08 \x03(\t\x12:\n\x16\x63redential_expire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08snapshot\x18\n \x01(\x0b\x32\x14.entraid.v1.Snapshot\x12&\n\nlast_error\x18\x0b \x01(\x0b\x32\x12.google.rpc.Status\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x12\x36\n\x0bpermissions\x18\x0f \x03(\x0b\x32!.entraid.v1.Connection.Permission\x12\x32\n\x0enext_sync_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\xf6\x01\n\nPermission\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x66\x65\x61ture\x18\x02 \x01(\t\x12\x10\n\x08required\x18\x03 \x01(\x08\x12\x36\n\x05state\x18\x04 \x01(\x0e\x32\'.entraid.v1.Connection.Permission.State\x12\x12\n\ngranted_by\x18\x05 \x01(\t\x12\x0e\n\x06remedy\x18\x06 \x01(\t\"[\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_GRANTED\x10\x01\x12\x15\n\x11STATE_NOT_GRANTED\x10\x02\x12\x11\n\rSTATE_UNKNOWN\x10\x03\"_\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15STATE_PENDING_CONSENT\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x12\n\x0eSTATE_DEGRADED\x10\x03\"\xf0\x01\n\x0e\x43onnectRequest\x12\x15\n\rconnection_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x16\n\x0egroups_to_sync\x18\x04 \x03(\t\x12\x31\n\radmin_consent\x18\x05 \x01(\x0b\x32\x18.entraid.v1.AdminConsentH\x00\x12\x35\n\x0f\x61pp_credentials\x18\x06 \x01(\x0b\x32\x1a.entraid.v1.AppCredentialsH\x00\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x42\x08\n\x06method\"$\n\x0c\x41\x64minConsent\x12\x14\n\x0credirect_uri\x18\x01 \x01(\t\"\xe6\x01\n\x0e\x41ppCredentials\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x1c\n\rclient_secret\x18\x02 \x01(\tB\x03\x80\x01\x01H\x00\x12\x1e\n\x0f\x63\x65rtificate_pem\x18\x03 \x01(\tB\x03\x80\x01\x01H\x00\x12\x39\n\x11workload_identity\x18\x04 \x01(\x0b\x32\x1c.entraid.v1.WorkloadIdentityH\x00\x12:\n\x0f\x63\x65rtificate_pfx\x18\x05 \x01(\x0b\x32\x1a.entraid.v1.CertificatePfxB\x03\x80\x01\x01H\x00\x42\x0c\n\ncredential\"=\n\x0e\x43\x65rtificatePfx\x12\x14\n\x07\x63ontent\x18\x01 \x01(\x0c\x42\x03\x80\x01\x01\x12\x15\n\x08password\x18\x02 \x01(\tB\x03\x80\x01\x01\"\x12\n\x10WorkloadIdentity\"r\n\x0f\x43onnectResponse\x12*\n\nconnection\x18\x01 \x01(\x0b\x32\x16.entraid.v1.Connection\x12\x33\n\x0fpending_consent\x18\x02 \x01(\x0b\x32\x1a.entraid.v1.PendingConsent\"V\n\x0ePendingConsent\x12\x13\n\x0b\x63onsent_uri\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"3\n\x16\x43ompleteConsentRequest\x12\x19\n\x0c\x63\x61llback_uri\x18\x01 \x01(\tB\x03\x80\x01\x01\"E\n\x17\x43ompleteConsentResponse\x12*\n\nconnection\x18\x01 \x01(\x0b\x32\x16.entraid.v1.Connection\"$\n\x14GetConnectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x15GetConnectionResponse\x12*\n\nconnection\x18\x01 \x01(\x0b\x32\x16.entraid.v1.Connection\"?\n\x16ListConnectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x17ListConnectionsResponse\x12+\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x16.entraid.v1.Connection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"v\n\x17UpdateConnectionRequest\x12*\n\nconnection\x18\x01 \x01(\x0b\x32\x16.entraid.v1.Connection\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"F\n\x18UpdateConnectionResponse\x12*\n\nconnection\x18\x01 \x01(\x0b\x32\x16.entraid.v1.Connection\"/\n\x11\x44isconnectRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"\x14\n\x12\x44isconnectResponse2\xa5\x04\n\x11\x43onnectionService\x12\x42\n\x07\x43onnect\x12\x1a.entraid.v1.ConnectRequest\x1a\x1b.entraid.v1.ConnectResponse\x12Z\n\x0f\x43ompleteConsent\x12\".entraid.v1.CompleteConsentRequest\x1a#.entraid.v1.CompleteConsentResponse\x12Y\n\rGetConnection\x12 .entraid.v1.GetConnectionRequest\x1a!.entraid.v1.GetConnectionResponse\"\x03\x90\x02\x01\x12_\n\x0fListConnections\x12\".entraid.v1.ListConnectionsRequest\x1a#.entraid.v1.ListConnectionsResponse\"\x03\x90\x02\x01\x12\x62\n\x10UpdateConnection\x12#.entraid.v1.UpdateConnectionRequest\x1a$.entraid.v1.UpdateConnectionResponse\"\x03\x90\x02\x02\x12P\n\nDisconnect\x12\x1d.entraid.v1.DisconnectRequest\x1a\x1e.entraid.v1.DisconnectResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPCREDENTIALS'].fields_by_name['client_secret']._serialized_options = b'\200\001\001'
   _globals['_APPCREDENTIALS'].fields_by_name['certificate_pem']._loaded_options = None
   _globals['_APPCREDENTIALS'].fields_by_name['certificate_pem']._serialized_options = b'\200\001\001'
+  _globals['_APPCREDENTIALS'].fields_by_name['certificate_pfx']._loaded_options = None
+  _globals['_APPCREDENTIALS'].fields_by_name['certificate_pfx']._serialized_options = b'\200\001\001'
+  _globals['_CERTIFICATEPFX'].fields_by_name['content']._loaded_options = None
+  _globals['_CERTIFICATEPFX'].fields_by_name['content']._serialized_options = b'\200\001\001'
+  _globals['_CERTIFICATEPFX'].fields_by_name['password']._loaded_options = None
+  _globals['_CERTIFICATEPFX'].fields_by_name['password']._serialized_options = b'\200\001\001'
   _globals['_COMPLETECONSENTREQUEST'].fields_by_name['callback_uri']._loaded_options = None
   _globals['_COMPLETECONSENTREQUEST'].fields_by_name['callback_uri']._serialized_options = b'\200\001\001'
   _globals['_CONNECTIONSERVICE'].methods_by_name['GetConnection']._loaded_options = None
@@ -50,41 +56,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONNECTIONSERVICE'].methods_by_name['Disconnect']._loaded_options = None
   _globals['_CONNECTIONSERVICE'].methods_by_name['Disconnect']._serialized_options = b'\220\002\002'
   _globals['_CONNECTION']._serialized_start=171
-  _globals['_CONNECTION']._serialized_end=785
-  _globals['_CONNECTION_STATE']._serialized_start=690
-  _globals['_CONNECTION_STATE']._serialized_end=785
-  _globals['_CONNECTREQUEST']._serialized_start=788
-  _globals['_CONNECTREQUEST']._serialized_end=1028
-  _globals['_ADMINCONSENT']._serialized_start=1030
-  _globals['_ADMINCONSENT']._serialized_end=1066
-  _globals['_APPCREDENTIALS']._serialized_start=1069
-  _globals['_APPCREDENTIALS']._serialized_end=1239
-  _globals['_WORKLOADIDENTITY']._serialized_start=1241
-  _globals['_WORKLOADIDENTITY']._serialized_end=1259
-  _globals['_CONNECTRESPONSE']._serialized_start=1261
-  _globals['_CONNECTRESPONSE']._serialized_end=1375
-  _globals['_PENDINGCONSENT']._serialized_start=1377
-  _globals['_PENDINGCONSENT']._serialized_end=1463
-  _globals['_COMPLETECONSENTREQUEST']._serialized_start=1465
-  _globals['_COMPLETECONSENTREQUEST']._serialized_end=1516
-  _globals['_COMPLETECONSENTRESPONSE']._serialized_start=1518
-  _globals['_COMPLETECONSENTRESPONSE']._serialized_end=1587
-  _globals['_GETCONNECTIONREQUEST']._serialized_start=1589
-  _globals['_GETCONNECTIONREQUEST']._serialized_end=1625
-  _globals['_GETCONNECTIONRESPONSE']._serialized_start=1627
-  _globals['_GETCONNECTIONRESPONSE']._serialized_end=1694
-  _globals['_LISTCONNECTIONSREQUEST']._serialized_start=1696
-  _globals['_LISTCONNECTIONSREQUEST']._serialized_end=1759
-  _globals['_LISTCONNECTIONSRESPONSE']._serialized_start=1761
-  _globals['_LISTCONNECTIONSRESPONSE']._serialized_end=1856
-  _globals['_UPDATECONNECTIONREQUEST']._serialized_start=1858
-  _globals['_UPDATECONNECTIONREQUEST']._serialized_end=1976
-  _globals['_UPDATECONNECTIONRESPONSE']._serialized_start=1978
-  _globals['_UPDATECONNECTIONRESPONSE']._serialized_end=2048
-  _globals['_DISCONNECTREQUEST']._serialized_start=2050
-  _globals['_DISCONNECTREQUEST']._serialized_end=2097
-  _globals['_DISCONNECTRESPONSE']._serialized_start=2099
-  _globals['_DISCONNECTRESPONSE']._serialized_end=2119
-  _globals['_CONNECTIONSERVICE']._serialized_start=2122
-  _globals['_CONNECTIONSERVICE']._serialized_end=2671
+  _globals['_CONNECTION']._serialized_end=1090
+  _globals['_CONNECTION_PERMISSION']._serialized_start=747
+  _globals['_CONNECTION_PERMISSION']._serialized_end=993
+  _globals['_CONNECTION_PERMISSION_STATE']._serialized_start=902
+  _globals['_CONNECTION_PERMISSION_STATE']._serialized_end=993
+  _globals['_CONNECTION_STATE']._serialized_start=995
+  _globals['_CONNECTION_STATE']._serialized_end=1090
+  _globals['_CONNECTREQUEST']._serialized_start=1093
+  _globals['_CONNECTREQUEST']._serialized_end=1333
+  _globals['_ADMINCONSENT']._serialized_start=1335
+  _globals['_ADMINCONSENT']._serialized_end=1371
+  _globals['_APPCREDENTIALS']._serialized_start=1374
+  _globals['_APPCREDENTIALS']._serialized_end=1604
+  _globals['_CERTIFICATEPFX']._serialized_start=1606
+  _globals['_CERTIFICATEPFX']._serialized_end=1667
+  _globals['_WORKLOADIDENTITY']._serialized_start=1669
+  _globals['_WORKLOADIDENTITY']._serialized_end=1687
+  _globals['_CONNECTRESPONSE']._serialized_start=1689
+  _globals['_CONNECTRESPONSE']._serialized_end=1803
+  _globals['_PENDINGCONSENT']._serialized_start=1805
+  _globals['_PENDINGCONSENT']._serialized_end=1891
+  _globals['_COMPLETECONSENTREQUEST']._serialized_start=1893
+  _globals['_COMPLETECONSENTREQUEST']._serialized_end=1944
+  _globals['_COMPLETECONSENTRESPONSE']._serialized_start=1946
+  _globals['_COMPLETECONSENTRESPONSE']._serialized_end=2015
+  _globals['_GETCONNECTIONREQUEST']._serialized_start=2017
+  _globals['_GETCONNECTIONREQUEST']._serialized_end=2053
+  _globals['_GETCONNECTIONRESPONSE']._serialized_start=2055
+  _globals['_GETCONNECTIONRESPONSE']._serialized_end=2122
+  _globals['_LISTCONNECTIONSREQUEST']._serialized_start=2124
+  _globals['_LISTCONNECTIONSREQUEST']._serialized_end=2187
+  _globals['_LISTCONNECTIONSRESPONSE']._serialized_start=2189
+  _globals['_LISTCONNECTIONSRESPONSE']._serialized_end=2284
+  _globals['_UPDATECONNECTIONREQUEST']._serialized_start=2286
+  _globals['_UPDATECONNECTIONREQUEST']._serialized_end=2404
+  _globals['_UPDATECONNECTIONRESPONSE']._serialized_start=2406
+  _globals['_UPDATECONNECTIONRESPONSE']._serialized_end=2476
+  _globals['_DISCONNECTREQUEST']._serialized_start=2478
+  _globals['_DISCONNECTREQUEST']._serialized_end=2525
+  _globals['_DISCONNECTRESPONSE']._serialized_start=2527
+  _globals['_DISCONNECTRESPONSE']._serialized_end=2547
+  _globals['_CONNECTIONSERVICE']._serialized_start=2550
+  _globals['_CONNECTIONSERVICE']._serialized_end=3099
 # @@protoc_insertion_point(module_scope)

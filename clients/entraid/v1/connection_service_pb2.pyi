@@ -60,6 +60,75 @@ class Connection(_message.Message):
     Decisions keep being given from the latest snapshot.
     """
 
+    @_typing.final
+    class Permission(_message.Message):
+        """One application permission for Microsoft Graph: what it is for, and whether the app has it."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        class _State:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Connection.Permission._State.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            STATE_UNSPECIFIED: Connection.Permission._State.ValueType  # 0
+            """Never sent."""
+            STATE_GRANTED: Connection.Permission._State.ValueType  # 1
+            """It has, by this permission or by a wider one."""
+            STATE_NOT_GRANTED: Connection.Permission._State.ValueType  # 2
+            """It has not."""
+            STATE_UNKNOWN: Connection.Permission._State.ValueType  # 3
+            """The latest token does not tell, and nothing was read that would show it."""
+
+        class State(_State, metaclass=_StateEnumTypeWrapper):
+            """Whether the app has it."""
+
+        STATE_UNSPECIFIED: Connection.Permission.State.ValueType  # 0
+        """Never sent."""
+        STATE_GRANTED: Connection.Permission.State.ValueType  # 1
+        """It has, by this permission or by a wider one."""
+        STATE_NOT_GRANTED: Connection.Permission.State.ValueType  # 2
+        """It has not."""
+        STATE_UNKNOWN: Connection.Permission.State.ValueType  # 3
+        """The latest token does not tell, and nothing was read that would show it."""
+
+        NAME_FIELD_NUMBER: _builtins.int
+        FEATURE_FIELD_NUMBER: _builtins.int
+        REQUIRED_FIELD_NUMBER: _builtins.int
+        STATE_FIELD_NUMBER: _builtins.int
+        GRANTED_BY_FIELD_NUMBER: _builtins.int
+        REMEDY_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        """The permission by the name that Microsoft gave it, such as `User.Read.All`: the narrowest that does."""
+        feature: _builtins.str
+        """What the service does with it, in a sentence."""
+        required: _builtins.bool
+        """Whether these settings call for it. Without one that they do not call for, all the rest works."""
+        state: Global___Connection.Permission.State.ValueType
+        """Whether the app has it."""
+        granted_by: _builtins.str
+        """The permission in the latest token by which it has it: the same, or a wider one such as
+        `Directory.Read.All`. Empty where the token does not tell and a read has shown it.
+        """
+        remedy: _builtins.str
+        """What somebody has to do about it, in a sentence; empty when the app has it."""
+        def __init__(
+            self,
+            *,
+            name: _builtins.str = ...,
+            feature: _builtins.str = ...,
+            required: _builtins.bool = ...,
+            state: Global___Connection.Permission.State.ValueType = ...,
+            granted_by: _builtins.str = ...,
+            remedy: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["feature", b"feature", "granted_by", b"granted_by", "name", b"name", "remedy", b"remedy", "required", b"required", "state", b"state"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     TENANT_ID_FIELD_NUMBER: _builtins.int
@@ -74,6 +143,7 @@ class Connection(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    PERMISSIONS_FIELD_NUMBER: _builtins.int
     NEXT_SYNC_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource: `connections/{connection}`."""
@@ -124,6 +194,12 @@ class Connection(_message.Message):
         """The time of the latest change that a caller made."""
 
     @_builtins.property
+    def permissions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Connection.Permission]:
+        """Each application permission that these settings call for or could make use of. Of a connection
+        that waits for a consent they are the ones to be granted with it.
+        """
+
+    @_builtins.property
     def next_sync_time(self) -> _timestamp_pb2.Timestamp:
         """When the service will next bring the copy up to date by itself, as things stand. Absent while a
         run is under way, before consent, and where syncing by itself is turned off.
@@ -146,11 +222,12 @@ class Connection(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        permissions: _abc.Iterable[Global___Connection.Permission] | None = ...,
         next_sync_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "credential_expire_time", b"credential_expire_time", "last_error", b"last_error", "next_sync_time", b"next_sync_time", "snapshot", b"snapshot", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "create_time", b"create_time", "credential_expire_time", b"credential_expire_time", "display_name", b"display_name", "etag", b"etag", "granted_permissions", b"granted_permissions", "groups_to_sync", b"groups_to_sync", "last_error", b"last_error", "missing_permissions", b"missing_permissions", "name", b"name", "next_sync_time", b"next_sync_time", "snapshot", b"snapshot", "state", b"state", "tenant_id", b"tenant_id", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "create_time", b"create_time", "credential_expire_time", b"credential_expire_time", "display_name", b"display_name", "etag", b"etag", "granted_permissions", b"granted_permissions", "groups_to_sync", b"groups_to_sync", "last_error", b"last_error", "missing_permissions", b"missing_permissions", "name", b"name", "next_sync_time", b"next_sync_time", "permissions", b"permissions", "snapshot", b"snapshot", "state", b"state", "tenant_id", b"tenant_id", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -252,6 +329,7 @@ class AppCredentials(_message.Message):
     CLIENT_SECRET_FIELD_NUMBER: _builtins.int
     CERTIFICATE_PEM_FIELD_NUMBER: _builtins.int
     WORKLOAD_IDENTITY_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_PFX_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     """The ID of that app, its "client ID"."""
     client_secret: _builtins.str
@@ -264,6 +342,10 @@ class AppCredentials(_message.Message):
         secret passes through this call and none is kept.
         """
 
+    @_builtins.property
+    def certificate_pfx(self) -> Global___CertificatePfx:
+        """One of the app's certificates along with the private key, both in a PFX (PKCS #12) file."""
+
     def __init__(
         self,
         *,
@@ -271,16 +353,45 @@ class AppCredentials(_message.Message):
         client_secret: _builtins.str = ...,
         certificate_pem: _builtins.str = ...,
         workload_identity: Global___WorkloadIdentity | None = ...,
+        certificate_pfx: Global___CertificatePfx | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_pem", b"certificate_pem", "client_secret", b"client_secret", "credential", b"credential", "workload_identity", b"workload_identity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_pem", b"certificate_pem", "certificate_pfx", b"certificate_pfx", "client_secret", b"client_secret", "credential", b"credential", "workload_identity", b"workload_identity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_pem", b"certificate_pem", "client_id", b"client_id", "client_secret", b"client_secret", "credential", b"credential", "workload_identity", b"workload_identity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_pem", b"certificate_pem", "certificate_pfx", b"certificate_pfx", "client_id", b"client_id", "client_secret", b"client_secret", "credential", b"credential", "workload_identity", b"workload_identity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_credential: _TypeAlias = _typing.Literal["client_secret", "certificate_pem", "workload_identity"]  # noqa: Y015
+    _WhichOneofReturnType_credential: _TypeAlias = _typing.Literal["client_secret", "certificate_pem", "workload_identity", "certificate_pfx"]  # noqa: Y015
     _WhichOneofArgType_credential: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_credential) -> _WhichOneofReturnType_credential | None: ...
 
 Global___AppCredentials: _TypeAlias = AppCredentials  # noqa: Y015
+
+@_typing.final
+class CertificatePfx(_message.Message):
+    """A PFX file, by content. What is kept of it is the certificate and the key, encrypted; the
+    password is not kept.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """The bytes of the file."""
+    password: _builtins.str
+    """What opens it; empty where it has none."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+        password: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "password", b"password"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CertificatePfx: _TypeAlias = CertificatePfx  # noqa: Y015
 
 @_typing.final
 class WorkloadIdentity(_message.Message):

@@ -11,18 +11,17 @@ import click
 
 from entraid_client.authorization import (
     Authorization,
-    ClientCertificate,
     ClientSecret,
     ConsentByAdministrator,
-    Secret,
     ServiceWorkload,
 )
 from entraid_client.commands.consent import await_consent, open_page
 from entraid_client.commands.exit_codes import ExitCode
 from entraid_client.commands.names import CONNECTION
-from entraid_client.commands.secret_input import read_secret, read_text
+from entraid_client.commands.secret_input import read_certificate, read_secret
 from entraid_client.commands.session import Session, with_session
 from entraid_client.connections import CONNECT_DEADLINE
+from entraid_client.show.permissions import show_permissions
 from entraid_client.show.screen import as_json, plain
 from entraid_client.show.status import connection_details
 from entraid_client.show.words import last_segment, moment
@@ -43,6 +42,7 @@ class AppOptions:
     secret_file: Path | None
     secret_from_stdin: bool
     certificate_file: Path | None
+    certificate_password_file: Path | None
     workload_identity: bool
     admin_consent: bool
     redirect_uri: str
@@ -59,6 +59,8 @@ class AppOptions:
             raise click.UsageError(
                 "a client secret, --certificate-file, --workload-identity, --admin-consent: give one"
             )
+        if self.certificate_password_file is not None and self.certificate_file is None:
+            raise click.UsageError("--certificate-password-file is for a PFX: give that by --certificate-file")
         if self.admin_consent:
             return ConsentByAdministrator(self.redirect_uri)
         if not self.client_id:
@@ -68,7 +70,7 @@ class AppOptions:
         if self.workload_identity:
             return ServiceWorkload(self.client_id)
         if self.certificate_file is not None:
-            return ClientCertificate(self.client_id, Secret(read_text(self.certificate_file)))
+            return read_certificate(self.client_id, self.certificate_file, self.certificate_password_file)
         return ClientSecret(self.client_id, read_secret(self.secret_file, from_stdin=self.secret_from_stdin))
 
 
@@ -80,7 +82,8 @@ class AppOptions:
 @click.option("--client-id", default="", help="The app's application (client) ID.")
 @click.option("--client-secret-file", type=_FILE, help="File that holds the client secret.")
 @click.option("--client-secret-stdin", is_flag=True, help="Read the client secret from standard input.")
-@click.option("--certificate-file", type=_FILE, help="Certificate and private key, PEM, instead of a secret.")
+@click.option("--certificate-file", type=_FILE, help="Certificate and private key, PEM or PFX, instead of a secret.")
+@click.option("--certificate-password-file", type=_FILE, help="File that holds the password of the PFX.")
 @click.option("--workload-identity", is_flag=True, help="Let the service's own workload identity prove the app.")
 @click.option("--admin-consent", is_flag=True, help="Ask an administrator to consent to the service's own app.")
 @click.option("--redirect-uri", default="", help="Where the browser goes after --admin-consent.")
@@ -99,6 +102,7 @@ def connect(  # noqa: PLR0913 - one argument per option
     client_secret_file: Path | None,
     client_secret_stdin: bool,
     certificate_file: Path | None,
+    certificate_password_file: Path | None,
     workload_identity: bool,
     admin_consent: bool,
     redirect_uri: str,
@@ -109,7 +113,8 @@ def connect(  # noqa: PLR0913 - one argument per option
     """Connect a tenant, or authorize CONNECTION anew.
 
     The client secret comes from --client-secret-file, --client-secret-stdin, the variable ENTRAIDCTL_CLIENT_SECRET or a
-    hidden prompt, never from the command line. Without CONNECTION the service makes up an ID.
+    hidden prompt, never from the command line; so does the password of a PFX, from --certificate-password-file,
+    ENTRAIDCTL_CERTIFICATE_PASSWORD or a prompt. Without CONNECTION the service makes up an ID.
     """
     if not tenant and not admin_consent:
         raise click.UsageError("--tenant is missing: give the tenant's ID or one of its verified domains")
@@ -118,6 +123,7 @@ def connect(  # noqa: PLR0913 - one argument per option
         secret_file=client_secret_file,
         secret_from_stdin=client_secret_stdin,
         certificate_file=certificate_file,
+        certificate_password_file=certificate_password_file,
         workload_identity=workload_identity,
         admin_consent=admin_consent,
         redirect_uri=redirect_uri,
@@ -152,6 +158,7 @@ def _show(screen: Screen, response: ConnectResponse, *, is_check: bool) -> None:
         screen.document(as_json(response))
         return
     screen.out.print(connection_details(response.connection))
+    show_permissions(screen, response.connection)
     if response.HasField("pending_consent"):
         pending = response.pending_consent
         screen.out.print(plain(f"next: an administrator opens this page before {moment(pending.expire_time)}:"))

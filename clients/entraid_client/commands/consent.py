@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from entraid.v1.connection_service_pb2 import Connection
 from entraid_client.commands.exit_codes import ExitCode
+from entraid_client.show.permissions import show_permissions
 from entraid_client.show.screen import plain
 from entraid_client.show.status import connection_details
 from entraid_client.show.words import last_segment
@@ -67,5 +68,6 @@ def _tell_active(screen: Screen, connection: Connection) -> ExitCode:
     if screen.is_json:  # its one document, with the link, stands there already
         return ExitCode.OK
     screen.out.print(connection_details(connection))
+    show_permissions(screen, connection)
     screen.out.print(plain(f"connected; next: entraidctl status {last_segment(connection.name)}"), soft_wrap=True)
     return ExitCode.OK

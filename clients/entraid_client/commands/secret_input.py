@@ -1,4 +1,4 @@
-"""Takes a client secret without letting it onto the command line, where every user of the machine could read it.
+"""Takes secrets without letting them onto the command line, where every user of the machine could read them.
 
 In this order: a file, standard input, the environment variable, a hidden prompt if somebody sits there.
 """
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from entraid_client.authorization import Secret
+from entraid_client.authorization import ClientCertificate, ClientPfx, Secret
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 VARIABLE: Final = "ENTRAIDCTL_CLIENT_SECRET"
-_DER_HEAD: Final = b"\x30\x82"
+PASSWORD_VARIABLE: Final = "ENTRAIDCTL_CERTIFICATE_PASSWORD"  # noqa: S105 - its name, not its value
+# DER: a SEQUENCE whose length takes more than a byte. As text it would be a zero and no letter.
+_DER_HEADS: Final = tuple(bytes((0x30, length)) for length in range(0x80, 0x85))
 
 
 def read_secret(file: Path | None, *, from_stdin: bool) -> Secret:
@@ -36,7 +38,7 @@ def read_secret(file: Path | None, *, from_stdin: bool) -> Secret:
 
 def _text(file: Path | None, *, from_stdin: bool) -> str:
     if file is not None:
-        return read_text(file)
+        return _read_text(file)
     if from_stdin:
         return sys.stdin.read()
     if VARIABLE in os.environ:
@@ -50,14 +52,55 @@ def _text(file: Path | None, *, from_stdin: bool) -> str:
     )
 
 
-def read_text(file: Path) -> str:
+def read_certificate(client_id: str, file: Path, password_file: Path | None) -> ClientCertificate | ClientPfx:
+    """What is in a certificate file, by its content: a PFX with its password, or PEM.
+
+    Raises:
+        click.UsageError: It cannot be read, or a password is given for a PEM.
+    """
+    content = _bytes(file)
+    if content.startswith(_DER_HEADS):
+        return ClientPfx(client_id, content, _pfx_password(password_file))
+    if password_file is not None:
+        raise click.UsageError(f"`{file}` is no PFX, and a PEM's key has to be without a password: leave it out")
+    return ClientCertificate(client_id, Secret(_decoded(content, file)))
+
+
+def _pfx_password(file: Path | None) -> Secret | None:
+    """The password, None where the file has none; there, nothing can be asked for either."""
+    if file is not None:
+        text = _decoded(_bytes(file), file).rstrip("\r\n")
+    elif PASSWORD_VARIABLE in os.environ:
+        text = os.environ[PASSWORD_VARIABLE]
+    elif sys.stdin.isatty():
+        text = click.prompt(
+            "Password of the PFX (empty for none)", default="", hide_input=True, show_default=False, err=True
+        )
+    else:
+        text = ""
+    return Secret(text) if text else None
+
+
+def _read_text(file: Path) -> str:
+    content = _bytes(file)
+    if content.startswith(_DER_HEADS):
+        raise click.UsageError(f"`{file}` looks like a PFX: give it by --certificate-file")
+    return _decoded(content, file)
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"`{file}` cannot be read ({error.strerror})") from error
+
+
+def _decoded(content: bytes, file: Path) -> str:
     """The content of a text file, or a usage error that does not quote it."""
     try:
-        if file.read_bytes()[:2] == _DER_HEAD:
-            raise click.UsageError(
-                f"`{file}` looks like a PFX: turn it into a PEM with "
-                f"`openssl pkcs12 -in {file.name} -nodes -out {file.stem}.pem`, and give that"
-            )
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = content.decode()
+    except UnicodeDecodeError as error:
         raise click.UsageError(f"`{file}` cannot be read as text") from error
+    if not text.strip():
+        raise click.UsageError(f"`{file}` is empty")
+    return text

@@ -10,6 +10,7 @@ import click
 from entraid_client.commands.exit_codes import ExitCode
 from entraid_client.commands.names import CONNECTION
 from entraid_client.commands.session import Session, with_session
+from entraid_client.show.permissions import show_permissions
 from entraid_client.show.screen import Json, as_json, plain
 from entraid_client.show.status import connection_details, connections_table, runs_table, waiting_runs, warnings
 
@@ -62,6 +63,7 @@ async def _one(client: EntraidClient, session: Session, name: str, *, runs: int)
         session.screen.document(document)
         return ExitCode.OK
     session.screen.out.print(connection_details(connection))
+    show_permissions(session.screen, connection)
     if latest:
         session.screen.out.print(runs_table(latest))
     _warn(session, [*warnings(connection, now=datetime.now(UTC)), *waiting_runs(latest)])

@@ -22,6 +22,11 @@ def connection_state(state: connection_service_pb2.Connection.State.ValueType) -
     return _word(connection_service_pb2.Connection.State.Name, state, prefix="STATE_")
 
 
+def permission_state(state: connection_service_pb2.Connection.Permission.State.ValueType) -> str:
+    """For example `not granted`."""
+    return _word(connection_service_pb2.Connection.Permission.State.Name, state, prefix="STATE_")
+
+
 def run_state(state: sync_service_pb2.SyncRun.State.ValueType) -> str:
     """For example `running`."""
     return _word(sync_service_pb2.SyncRun.State.Name, state, prefix="STATE_")

@@ -1,9 +1,11 @@
 """From a connection to its tenant's directory, with the credential that is kept for it."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from entraid_service.connect.credentials import unseal
 from entraid_service.model.connection import Connection
+from entraid_service.model.permissions import lacking
 from entraid_service.ports import Authority, ConnectionStore, Graph, SecretBox, TenantSource, TokenSource
 
 _KEPT_TOKEN_SOURCES = 512
@@ -13,11 +15,20 @@ _KEPT_TOKEN_SOURCES = 512
 class TenantAccess:
     """Implements `ports.Tenants`: one token source per connection and credential, never shared between connections."""
 
-    def __init__(self, *, connections: ConnectionStore, authority: Authority, graph: Graph, box: SecretBox) -> None:
+    def __init__(
+        self,
+        *,
+        connections: ConnectionStore,
+        authority: Authority,
+        graph: Graph,
+        box: SecretBox,
+        attributes: Sequence[str] = (),
+    ) -> None:
         self._connections = connections
         self._authority = authority
         self._graph = graph
         self._box = box
+        self._attributes = attributes
         self._token_sources: OrderedDict[tuple[str, int], TokenSource] = OrderedDict()
 
     async def directory(self, connection: Connection) -> TenantSource:
@@ -29,15 +40,20 @@ class TenantAccess:
     async def _note_permissions(self, connection: Connection, tokens: TokenSource) -> None:
         """Keeps what the token of this moment grants: an administrator may have added or revoked something."""
         roles = (await tokens.token()).roles
-        granted = None if roles is None else tuple(sorted(roles))
-        if granted is None or granted == connection.granted_permissions:
+        if roles is None:
+            return
+        granted = tuple(sorted(roles))
+        # A token that never named a permission reads what it reads: there, only a refusal tells what is missing.
+        is_told = bool(granted or connection.granted_permissions)
+        missing = lacking(granted, self._attributes) if is_told else connection.missing_permissions
+        if (granted, missing) == (connection.granted_permissions, connection.missing_permissions):
             return
         await self._connections.set_health(
             connection.id,
             state=connection.state,
             last_error=connection.last_error,
             granted_permissions=granted,
-            missing_permissions=tuple(name for name in connection.missing_permissions if name not in granted),
+            missing_permissions=missing,
         )
 
     async def _tokens(self, connection: Connection) -> TokenSource:

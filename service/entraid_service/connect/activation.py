@@ -120,7 +120,7 @@ class Activation:
             version=former.version + 1,
             groups_to_sync=groups,
             granted_permissions=proof.granted_permissions,
-            missing_permissions=(),
+            missing_permissions=proof.missing_permissions,
             credential_expire_time=proof.credential_expire_time,
             last_error=None,
         )
@@ -135,7 +135,10 @@ class Activation:
         except ResourceNotFound:
             return
         if found.state is ConnectionState.PENDING_CONSENT:
-            await self._connections.set_health(found.id, state=found.state, last_error=error.report())
+            missing = error.missing if isinstance(error, PermissionMissing) else ()
+            await self._connections.set_health(
+                found.id, state=found.state, last_error=error.report(), missing_permissions=missing
+            )
 
     async def _settled(self, tenant_id: TenantId, *, client_id: str) -> Proof:
         for pause in self._settling:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from entraid_service.connect.credentials import seal
 from entraid_service.connect.proof import Proof, Prover
 from entraid_service.errors import ConnectionExists, ResourceNotFound, TenantUntold
-from entraid_service.model.connection import Connection, ConnectionState, Credential
+from entraid_service.model.connection import Connection, ConnectionState, Credential, PfxFile
 from entraid_service.model.ids import ConnectionId, TenantId
-from entraid_service.ports import Authority, Clock, ConnectionStore, Graph, SecretBox
+from entraid_service.ports import Authority, Clock, ConnectionStore, SecretBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ConnectOrder:
     display_name: str
     tenant: str
     client_id: str
-    credential: Credential
+    credential: Credential | PfxFile
     groups_to_sync: tuple[str, ...] = ()
     validate_only: bool = False
     """Proves everything and saves nothing."""
@@ -37,11 +37,11 @@ class Connector:
     """Makes, changes and ends connections."""
 
     def __init__(
-        self, *, connections: ConnectionStore, authority: Authority, graph: Graph, box: SecretBox, clock: Clock
+        self, *, connections: ConnectionStore, authority: Authority, prover: Prover, box: SecretBox, clock: Clock
     ) -> None:
         self._connections = connections
         self._authority = authority
-        self._prover = Prover(authority=authority, graph=graph)
+        self._prover = prover
         self._box = box
         self._clock = clock
 
@@ -59,14 +59,15 @@ class Connector:
             GraphUnavailable: Graph did not answer.
             EtagMismatch: Somebody else changed the connection meanwhile.
         """
+        plain = self._authority.plain(order.credential)
         former = await self._find(order.connection_id)
         tenant_id = await self._tenant(order)
         check_same_tenant(former, tenant_id)
-        proof = await self._prover.prove(tenant_id, client_id=order.client_id, credential=order.credential)
+        proof = await self._prover.prove(tenant_id, client_id=order.client_id, credential=plain)
         connection = self._describe(order, tenant_id, proof=proof, former=former)
         if order.validate_only:
             return connection
-        credential = seal(order.credential, uid=connection.uid, box=self._box)
+        credential = seal(plain, uid=connection.uid, box=self._box)
         if former is None:
             await self._connections.create(connection, credential)
         else:
@@ -146,6 +147,7 @@ class Connector:
             # Re-authorizing must not widen what is synced by leaving it out.
             groups_to_sync=order.groups_to_sync or (former.groups_to_sync if former else ()),
             granted_permissions=proof.granted_permissions,
+            missing_permissions=proof.missing_permissions,
             credential_expire_time=proof.credential_expire_time,
         )
 

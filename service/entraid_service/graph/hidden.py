@@ -6,9 +6,10 @@ Graph may answer an app that lacks Member.Read.Hidden with an empty list: that i
 
 from entraid_service.graph.caller import GraphCaller
 from entraid_service.graph.decode import has_hidden_membership
-from entraid_service.graph.permissions import GROUPS, MEMBER_READ_HIDDEN
+from entraid_service.graph.permissions import GROUPS
 from entraid_service.graph.queries import Queries
 from entraid_service.model.ids import GroupId
+from entraid_service.model.permissions import MEMBER_READ_HIDDEN
 from entraid_service.ports import TokenSource
 
 
@@ -44,6 +45,6 @@ class HiddenMemberships:
             CredentialsRejected, EntraUnavailable: As `TokenSource.token`.
         """
         roles = (await self._tokens.token()).roles
-        if roles is not None and MEMBER_READ_HIDDEN not in roles:
+        if roles is not None and not MEMBER_READ_HIDDEN.among(roles):
             roles = (await self._caller.fresh_token()).roles
-        return None if roles is None else MEMBER_READ_HIDDEN in roles
+        return None if roles is None else bool(MEMBER_READ_HIDDEN.among(roles))

@@ -1,17 +1,19 @@
 """What each read needs, by the names of application permissions, and how to say that it is missing. Pure.
 
-Sources: the permission table of each API page and https://learn.microsoft.com/graph/permissions-reference. Microsoft
-lists smaller permissions for some of these (`User.ReadBasic.All`); they hide attributes that decisions need.
+What the permissions are and what they are for is in `model.permissions`.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from entraid_service.errors import PermissionMissing
-
-MEMBER_READ_HIDDEN = "Member.Read.Hidden"
-
-_READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
+from entraid_service.model.permissions import (
+    GROUP_MEMBER_READ,
+    GUARDED_ATTRIBUTES,
+    MEMBER_READ_HIDDEN,
+    USER_READ,
+    Permission,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +25,20 @@ class Subject:
     has_attributes: bool = False
 
 
-USERS = Subject("users", ("User.Read.All",), has_attributes=True)
-GROUPS = Subject("groups", ("GroupMember.Read.All",))
-GROUPS_OF_USER = Subject("the groups of a user", ("User.Read.All", "GroupMember.Read.All"))
-MEMBERS = Subject("the members of a group", ("GroupMember.Read.All",))
-HIDDEN_MEMBERS = Subject("the members of a group with hidden membership", (MEMBER_READ_HIDDEN,))
-
-_GUARDED_ATTRIBUTES = {
-    "customSecurityAttributes": "CustomSecAttributeAssignment.Read.All",
-    "employeeLeaveDateTime": "User-LifeCycleInfo.Read.All",
-    "signInActivity": "AuditLog.Read.All",
-}
-"""Attributes that need a permission of their own, https://learn.microsoft.com/graph/api/resources/user#properties."""
+USERS = Subject("users", (USER_READ.name,), has_attributes=True)
+GROUPS = Subject("groups", (GROUP_MEMBER_READ.name,))
+GROUPS_OF_USER = Subject("the groups of a user", (USER_READ.name, GROUP_MEMBER_READ.name))
+MEMBERS = Subject("the members of a group", (GROUP_MEMBER_READ.name,))
+HIDDEN_MEMBERS = Subject("the members of a group with hidden membership", (MEMBER_READ_HIDDEN.name,))
 
 
 def users_with(attributes: Iterable[str]) -> Subject:
     """Users with these attributes; some ask for more than the others."""
-    guarded = [name for name in attributes if name in _GUARDED_ATTRIBUTES]
+    guarded = [name for name in attributes if name in GUARDED_ATTRIBUTES]
     if not guarded:
         return USERS
     shown = ", ".join(f"`{name}`" for name in guarded)
-    more = tuple(_GUARDED_ATTRIBUTES[name] for name in guarded)
+    more = tuple(GUARDED_ATTRIBUTES[name][0] for name in guarded)
     return Subject(f"users with {shown}", (*USERS.permissions, *more), has_attributes=True)
 
 
@@ -58,6 +53,11 @@ def permission_missing(subject: Subject, *, said: str = "") -> PermissionMissing
     )
 
 
-def shows_basic_users_only(roles: Collection[str] | None) -> bool:
-    """Whether the token's permissions are known and show less of users than decisions need."""
-    return roles is not None and _READ_USERS.isdisjoint(roles)
+def attribute_of_users(attribute: str) -> Subject:
+    """Users with one attribute that asks for more than the others do."""
+    return Subject(f"users with `{attribute}`", (GUARDED_ATTRIBUTES[attribute][0],), has_attributes=True)
+
+
+def is_known_to_lack(roles: Collection[str] | None, permission: Permission) -> bool:
+    """Whether the token's permissions are known, and neither the permission nor a wider one is among them."""
+    return roles is not None and not permission.among(roles)

@@ -18,7 +18,7 @@ from entraid_service.graph.limits import Limits
 from entraid_service.graph.lookups import Lookups
 from entraid_service.graph.members import MemberLists
 from entraid_service.graph.permissions import GROUPS, users_with
-from entraid_service.graph.probe import probe_access
+from entraid_service.graph.probe import Probe
 from entraid_service.graph.queries import Queries, whole_properties
 from entraid_service.graph.reader import Reader
 from entraid_service.model.changes import GroupFeedItem, UserFeedItem
@@ -46,9 +46,9 @@ class GraphDirectory:
         """See `ports.DirectorySource.requests`."""
         return self._caller.requests
 
-    async def probe(self) -> AccessProbe:
+    async def probe(self, attributes: Collection[str] = ()) -> AccessProbe:
         """See `ports.DirectorySource.probe`."""
-        return await probe_access(self._caller, base=self._base, tokens=self._tokens)
+        return await Probe(self._caller, base=self._base, tokens=self._tokens).run(attributes)
 
     async def users(self, attributes: Collection[str], *, with_managers: bool = True) -> AsyncIterator[Page[User]]:
         """See `ports.DirectorySource.users`.

@@ -33,6 +33,17 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class PfxFile:
+    """A certificate and its private key as somebody exported them; `content` is the file in base64.
+
+    It is never kept: `ports.Authority.plain` makes a `Certificate` of it.
+    """
+
+    content: Secret
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
 class FederatedIdentity:
     """Proves an app by the federated token that the server is configured with; nothing secret is kept."""
 

@@ -26,6 +26,8 @@ from entraid_service.ports import AccessToken
 _DEFAULT_LIFETIME = 3599
 """Seconds, where the answer does not tell; MSAL assumes the same."""
 
+_UNKNOWN_CERTIFICATE = "AADSTS700027"
+
 _BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
@@ -100,6 +102,7 @@ class AppLogin:
     client_id: str
     credential: MsalCredential = field(repr=False)
     secret: Secret
+    thumbprint: str = ""
     _http: LoginHttp | None = field(default=None, init=False, repr=False)
     _app: MsalApp | None = field(default=None, init=False, repr=False)
 
@@ -135,11 +138,12 @@ class AppLogin:
             last = http.last
             if last is not None and "error" not in answer:
                 raise refusal(last, site=self.site, secret=self.secret)
-            raise diagnose(
+            told = diagnose(
                 without(self.secret, answer),
                 status=last.status_code if last else HTTPStatus.BAD_REQUEST,
                 retry_after=last.retry_after if last else None,
             )
+            raise with_thumbprint(told, self.thumbprint)
         http.last = None
         token = token_of(secret, answer)
         if is_guid(self.tenant) and token.tenant_id not in (None, self.tenant.lower()):
@@ -149,6 +153,14 @@ class AppLogin:
                 "check the tenant ID and the authority URL"
             )
         return token
+
+
+def with_thumbprint(error: EntraidError, thumbprint: str) -> EntraidError:
+    """The error of a certificate that the app does not know, with what to look for under the app's certificates."""
+    if not thumbprint or not isinstance(error, CredentialsRejected) or error.aadsts != _UNKNOWN_CERTIFICATE:
+        return error
+    text = f"{error}; the certificate's thumbprint is `{thumbprint}`"
+    return CredentialsRejected(text, aadsts=error.aadsts, trace_id=error.trace_id)
 
 
 def token_of(secret: str, answer: Mapping[str, object]) -> AccessToken:

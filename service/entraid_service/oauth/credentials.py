@@ -90,6 +90,11 @@ def secret_of(credential: Credential) -> Secret:
     return credential.secret if isinstance(credential, ClientSecret) else Secret("")
 
 
+def thumbprint_of(credential: Credential) -> str:
+    """How Entra's pages name the certificate, empty where there is none."""
+    return read_pair(credential.pem).thumbprint if isinstance(credential, Certificate) else ""
+
+
 def _federated(workload: Workload, assertion: Callable[[], str] | None) -> MsalCredential:
     token_file = workload.token_file
     if token_file is not None:

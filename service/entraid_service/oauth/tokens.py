@@ -7,15 +7,17 @@ sign-in of people is in `signin`.
 
 import asyncio
 import time
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from entraid_service.errors import CredentialsRejected, EntraidError, TenantUntold
-from entraid_service.model.connection import Credential, FederatedIdentity, ServiceApp
+from entraid_service.model.connection import Credential, FederatedIdentity, PfxFile, ServiceApp
 from entraid_service.model.ids import TenantId, is_guid
 from entraid_service.model.secret import Secret
 from entraid_service.oauth.applogin import AppLogin, Login, LoginSite, refusal
+from entraid_service.oauth.certificates import read_pfx
 from entraid_service.oauth.credentials import (
     MsalCredential,
     OwnApp,
@@ -24,6 +26,7 @@ from entraid_service.oauth.credentials import (
     msal_credential,
     resolved,
     secret_of,
+    thumbprint_of,
 )
 from entraid_service.oauth.discovery import is_absent
 from entraid_service.oauth.identity import HostIdentity, IdentityLogin
@@ -89,10 +92,17 @@ class MsalAuthority:
             client_id=client_id,
             credential=self._msal_credential(proof),
             secret=secret_of(proof),
+            thumbprint=thumbprint_of(proof),
         )
         if self._is_by_identity(proof) and self._identity is not None:
             login = IdentityLogin(self._site, tenant, client_id, self._identity, login)
         return MsalTokens(login, threads=self._threads)
+
+    def plain(self, credential: Credential | PfxFile) -> Credential:
+        """See `ports.Authority.plain`."""
+        if not isinstance(credential, PfxFile):
+            return credential
+        return read_pfx(b64decode(credential.content.reveal()), password=credential.password)
 
     def credential_expire_time(self, credential: Credential) -> datetime | None:
         """See `ports.Authority.credential_expire_time`."""

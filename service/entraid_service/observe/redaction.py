@@ -20,7 +20,7 @@ _NAMES = re.compile(
 )
 _NAMED_IN_TEXT = (
     r"client_secret|client_assertion|assertion|password|passwd|access_token|refresh_token|id_token|authorization|"
-    r"certificate_pem|cookie"
+    r"certificate_pem|certificate_pfx|cookie"
 )
 _PATTERNS = (
     # A private key or certificate in PEM, also where its end is cut off.

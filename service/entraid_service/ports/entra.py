@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from entraid_service.model.changes import GroupFeedItem, UserFeedItem
-from entraid_service.model.connection import Connection, Credential
+from entraid_service.model.connection import Connection, Credential, PfxFile
 from entraid_service.model.directory import Group, Member, User
 from entraid_service.model.ids import GroupId, TenantId, UserId
 from entraid_service.model.secret import Secret
@@ -58,6 +58,13 @@ class Authority(Protocol):
 
         Raises:
             CredentialsRejected: The credential is malformed, for example a certificate that is no PEM.
+        """
+
+    def plain(self, credential: Credential | PfxFile) -> Credential:
+        """The credential in the form in which it is proved and kept: a PFX becomes its certificate.
+
+        Raises:
+            CredentialsRejected: The PFX cannot be opened, or holds no usable pair.
         """
 
     def credential_expire_time(self, credential: Credential) -> datetime | None:
@@ -134,8 +141,8 @@ class DirectorySource(Protocol):
     def requests(self) -> RequestCount:
         """The count so far, live."""
 
-    async def probe(self) -> AccessProbe:
-        """Tries to read one user with the attributes that need permission, one group, and its members."""
+    async def probe(self, attributes: Collection[str] = ()) -> AccessProbe:
+        """Tries to read one user, with those of the attributes that need more permission, one group, its members."""
 
     def users(self, attributes: Collection[str], *, with_managers: bool = True) -> AsyncIterator[Page[User]]:
         """Every user with these attributes (Microsoft Graph names) and the manager's id.

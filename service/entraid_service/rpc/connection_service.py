@@ -1,5 +1,6 @@
 """ConnectionService: connecting tenants, reading and changing their settings, disconnecting them."""
 
+from base64 import b64encode
 from collections.abc import Awaitable
 from datetime import datetime
 from typing import TypeAlias
@@ -18,8 +19,10 @@ from entraid_service.model.connection import (
     Connection,
     Credential,
     FederatedIdentity,
+    PfxFile,
 )
 from entraid_service.model.ids import ConnectionId
+from entraid_service.model.permissions import permission_statuses
 from entraid_service.model.secret import Secret
 from entraid_service.rpc import validate
 from entraid_service.rpc.convert import connection_message, timestamp
@@ -143,7 +146,12 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
 
     async def _message(self, connection: Connection) -> pb.Connection:
         label = await self._label(connection)
-        return connection_message(connection, label, next_sync=await self._next_sync(connection))
+        return connection_message(
+            connection,
+            label,
+            next_sync=await self._next_sync(connection),
+            permissions=permission_statuses(connection, self._facades.attributes),
+        )
 
     async def _next_sync(self, connection: Connection) -> datetime | None:
         try:
@@ -193,19 +201,28 @@ def _pending(link: ConsentLink) -> pb.PendingConsent:
     return pb.PendingConsent(consent_uri=link.uri, expire_time=timestamp(link.expire_time))
 
 
-def _read_credential(app: pb.AppCredentials) -> Credential:
+def _read_credential(app: pb.AppCredentials) -> Credential | PfxFile:
     match app.WhichOneof("credential"):
         case "client_secret":
             return ClientSecret(Secret(validate.secret_text(app.client_secret, "app_credentials.client_secret")))
         case "certificate_pem":
             return Certificate(Secret(validate.secret_text(app.certificate_pem, "app_credentials.certificate_pem")))
+        case "certificate_pfx":
+            return _read_pfx(app.certificate_pfx)
         case "workload_identity":
             return FederatedIdentity()
         case _:
             raise InvalidField(
                 "app_credentials.client_secret",
-                "no credential was sent: set one of client_secret, certificate_pem, workload_identity",
+                "no credential was sent: set one of client_secret, certificate_pem, certificate_pfx, workload_identity",
             )
+
+
+def _read_pfx(file: pb.CertificatePfx) -> PfxFile:
+    field = "app_credentials.certificate_pfx"
+    content = validate.secret_bytes(file.content, f"{field}.content")
+    password = validate.bounded(file.password, f"{field}.password", longest=validate.LONGEST_SECRET)
+    return PfxFile(Secret(b64encode(content).decode()), Secret(password))
 
 
 def _read_changes(request: pb.UpdateConnectionRequest) -> tuple[str | None, tuple[str, ...] | None]:

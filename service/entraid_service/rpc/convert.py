@@ -1,6 +1,6 @@
 """From the core's values to the contract's messages. Nothing is looked up or checked here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
@@ -10,6 +10,7 @@ from entraid.v1 import connection_service_pb2, directory_service_pb2, snapshot_p
 from entraid_service.model.connection import Connection
 from entraid_service.model.directory import CORE_ATTRIBUTES, AttributeValue, Scalar, User
 from entraid_service.model.ids import ConnectionId
+from entraid_service.model.permissions import PermissionStatus
 from entraid_service.model.scope import GroupResolution
 from entraid_service.model.syncrun import Changes, Progress, SyncRun
 from entraid_service.ports import ListedGroup
@@ -28,11 +29,15 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
 
 
 def connection_message(
-    connection: Connection, snapshot: snapshot_pb2.Snapshot | None, *, next_sync: datetime | None
+    connection: Connection,
+    snapshot: snapshot_pb2.Snapshot | None,
+    *,
+    next_sync: datetime | None,
+    permissions: Iterable[PermissionStatus] = (),
 ) -> connection_service_pb2.Connection:
     """A connection, without its credential, which no value of the core holds either.
 
-    `next_sync` is when it is synced next without being asked.
+    `next_sync` is when it is synced next without being asked; `permissions` is how each of those stands that it needs.
     """
     return connection_service_pb2.Connection(
         name=connection_name(connection.id),
@@ -49,6 +54,7 @@ def connection_message(
         create_time=timestamp(connection.create_time),
         update_time=timestamp(connection.update_time),
         etag=etag(connection),
+        permissions=[_permission(status) for status in permissions],
         next_sync_time=timestamp(next_sync),
     )
 
@@ -100,6 +106,18 @@ def group_message(connection_id: ConnectionId, listed: ListedGroup) -> directory
         kind=directory_service_pb2.Group.Kind.ValueType(group.kind.value),
         membership_rule=group.membership_rule,
         member_count=listed.member_count,
+    )
+
+
+def _permission(status: PermissionStatus) -> connection_service_pb2.Connection.Permission:
+    message = connection_service_pb2.Connection.Permission
+    return message(
+        name=status.permission.name,
+        feature=status.permission.feature,
+        required=status.permission.is_required,
+        state=message.State.ValueType(status.grant.value),
+        granted_by=status.granted_by,
+        remedy=status.remedy,
     )
 
 

@@ -3,7 +3,7 @@
 Protocols, so that a service says what it needs of a room and the room does not know who asks.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -114,5 +114,7 @@ class Facades:
     clock: Clock
     signer: Signer
     metrics: Metrics
+    attributes: Sequence[str] = ()
+    """What is synced of users, by Microsoft Graph's names."""
     audit: DecisionLog = field(default_factory=NoAudit)
     new_decision_id: Callable[[], str] = field(default_factory=lambda: DecisionIds().new)

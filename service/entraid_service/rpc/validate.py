@@ -15,7 +15,7 @@ from entraid_service.rpc.names import connection_name, shown
 
 LONGEST_DISPLAY_NAME = 256
 LONGEST_SECRET = 64 * 1024
-"""Characters of a client secret or of a PEM with its chain; both are far smaller."""
+"""Characters of a client secret or of a PEM with its chain, bytes of a PFX; all of them are far smaller."""
 MOST_GROUPS_TO_SYNC = 1000
 MOST_EVALUATIONS = 500
 """Of one batch."""
@@ -99,6 +99,19 @@ def secret_text(text: str, field: str, *, advice: str = "send the value that the
     if not text.strip():
         raise InvalidField(field, f"`{field}` is empty: {advice}")
     return bounded(text, field, longest=LONGEST_SECRET)
+
+
+def secret_bytes(content: bytes, field: str) -> bytes:
+    """A secret file that is there. The error never repeats it.
+
+    Raises:
+        InvalidField: It is empty or far too large.
+    """
+    if not content:
+        raise InvalidField(field, f"`{field}` is empty: send the bytes of the file")
+    if len(content) > LONGEST_SECRET:
+        raise InvalidField(field, f"`{field}` has {len(content)} bytes: at most {LONGEST_SECRET} are taken")
+    return content
 
 
 def groups_to_sync(entries: Sequence[str], field: str) -> tuple[str, ...]:

@@ -23,12 +23,10 @@ from entraid_service.errors import (
 )
 from entraid_service.model.connection import ConnectionState
 from entraid_service.model.ids import ConnectionId, SyncRunId
+from entraid_service.model.permissions import missing_after
 from entraid_service.model.report import ErrorReport
 from entraid_service.model.syncrun import Changes, RunState, SyncMode, SyncRun
-from entraid_service.ports import (
-    Clock,
-    Tenants,
-)
+from entraid_service.ports import Clock, Tenants
 from entraid_service.sync.around import Hooks, Stores
 from entraid_service.sync.attempt import Attempt, ReadSettings
 from entraid_service.sync.liverun import LiveRun, names_of, skipped_logger
@@ -280,11 +278,12 @@ class SyncRunner:
 
     async def _tell_health(self, run: SyncRun) -> None:
         state = ConnectionState.ACTIVE if run.state is RunState.SUCCEEDED else ConnectionState.DEGRADED
-        told = run.error.metadata.get("missing_permissions") if run.error else ""
-        missing = None if told is None else tuple(filter(None, told.split(",")))
-        await self._stores.connections.set_health(
-            run.connection_id, state=state, last_error=run.error, missing_permissions=missing
-        )
+        with suppress(ResourceNotFound):  # deleted meanwhile
+            connection = await self._stores.connections.get(run.connection_id)
+            missing = missing_after(run.error, connection, attributes=self._settings.attributes)
+            await self._stores.connections.set_health(
+                run.connection_id, state=state, last_error=run.error, missing_permissions=missing
+            )
 
     async def _end(self, live: LiveRun, state: RunState, error: ErrorReport) -> None:
         if live.outcome is not None:

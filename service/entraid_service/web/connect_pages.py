@@ -5,6 +5,7 @@ the connection and its first sync, which `.../events` tells live.
 """
 
 import secrets
+from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from http import HTTPStatus
 
@@ -20,7 +21,7 @@ from entraid_service.model.scope import split_entries
 from entraid_service.web import wording
 from entraid_service.web.browser import BrowserMarks, check_form, form_token, new_mark
 from entraid_service.web.headers import Handler, page_headers
-from entraid_service.web.render import NOTHING, Html, Templates, facts, told
+from entraid_service.web.render import NOTHING, Html, Templates, facts, permission_list, told
 from entraid_service.web.runs import FirstSyncs
 
 _log = structlog.get_logger(__name__)
@@ -36,11 +37,12 @@ _STATUS = {
 
 
 class ConnectPages:
-    """The handlers of the connect page."""
+    """The handlers of the connect page; `attributes` (Microsoft Graph names) are those that are synced."""
 
-    def __init__(self, desk: ConsentDesk, *, syncs: FirstSyncs) -> None:
+    def __init__(self, desk: ConsentDesk, *, syncs: FirstSyncs, attributes: Sequence[str]) -> None:
         self._desk = desk
         self._syncs = syncs
+        self._attributes = attributes
         self._marks = BrowserMarks(is_https=desk.site.public_url.startswith("https://"))
         self._templates = Templates()
         self._headers = page_headers(desk.entra_origin)
@@ -126,7 +128,7 @@ class ConnectPages:
             sign=view.sign,
             purpose=wording.connected(connection),
             tenant=connection.tenant_id,
-            granted=", ".join(connection.granted_permissions) or "not told",
+            permissions=permission_list(wording.held_permissions(connection, self._attributes)),
             groups=_joined(connection.groups_to_sync) or "the whole directory",
             phase=view.phase,
             step=str(view.step),
@@ -170,6 +172,7 @@ class ConnectPages:
             "connect",
             purpose=wording.purpose(consent, connection),
             action="",
+            permissions=permission_list(wording.asked_permissions(self._attributes)),
             form_token=form_token(mark),
             groups=groups,
             problem=Html(f'<p class="problem" id="problem" role="alert">{told(problem)}</p>') if problem else NOTHING,

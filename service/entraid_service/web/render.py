@@ -1,6 +1,7 @@
 """Pages out of templates: every text is escaped on its way in, unless it is HTML already. Knows no single page."""
 
 import re
+from collections.abc import Sequence
 from html import escape
 from importlib import resources
 from string import Template
@@ -59,6 +60,12 @@ def facts(pairs: list[tuple[str, str]]) -> Html:
         return NOTHING
     rows = "".join(f"<dt>{escape(term)}</dt><dd><code>{escape(value)}</code></dd>" for term, value in pairs)
     return Html(f'<dl class="facts">{rows}</dl>')
+
+
+def permission_list(lines: Sequence[tuple[str, str]]) -> Html:
+    """Permissions, each with a sentence."""
+    rows = "".join(f"<dt><code>{escape(name)}</code></dt><dd>{told(sentence)}</dd>" for name, sentence in lines)
+    return Html(f'<dl class="permissions">{rows}</dl>')
 
 
 def _safe(value: str) -> str:

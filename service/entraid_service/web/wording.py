@@ -1,6 +1,7 @@
 """What the connect page says: values of the core in, words out. Pure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entraid_service.errors import (
@@ -13,6 +14,7 @@ from entraid_service.errors import (
 )
 from entraid_service.model.connection import Connection
 from entraid_service.model.consent import Consent
+from entraid_service.model.permissions import Grant, PermissionStatus, permission_statuses, permissions_for
 from entraid_service.model.syncrun import Phase, RunState, SyncRun
 
 _READING = {
@@ -73,6 +75,29 @@ def purpose(consent: Consent, connection: Connection) -> str:
 def connected(connection: Connection) -> str:
     """What came of it."""
     return f"“{connection.display_name or connection.id}” is connected to your organization."
+
+
+def asked_permissions(attributes: Sequence[str]) -> list[tuple[str, str]]:
+    """What an administrator is asked for: names, each with what it is for."""
+    return [
+        (one.name, one.feature if one.is_required else f"optional, if the app asks for it: {one.feature}")
+        for one in permissions_for(attributes)
+    ]
+
+
+def held_permissions(connection: Connection, attributes: Sequence[str]) -> list[tuple[str, str]]:
+    """How each permission stands: names, each with the state, what it is for, and what to do where it is missing."""
+    return [(status.permission.name, _held(status)) for status in permission_statuses(connection, attributes)]
+
+
+def _held(status: PermissionStatus) -> str:
+    feature, name = status.permission.feature, status.permission.name
+    if status.grant is Grant.GRANTED:
+        wider = f" by `{status.granted_by}`" if status.granted_by not in {"", name} else ""
+        return f"granted{wider}: {feature}"
+    word = "not known" if status.grant is Grant.UNKNOWN else "not granted"
+    need = "" if status.permission.is_required else ", optional"
+    return f"{word}{need}: {feature}; {status.remedy}"
 
 
 def trouble(error: EntraidError) -> TroubleView:
