@@ -104,6 +104,7 @@ class Emulator:
             if self._identity is not None:
                 port = await self._listen(stack, self._identity_application(self._identity), self._identity_port or 0)
                 self._identity.url = f"http://127.0.0.1:{port}"
+                self._identity.authority = self.authority_url
             self._closing = stack.pop_all()
         return self
 

@@ -10,7 +10,16 @@ import pytest
 import requests
 
 from emulator.wire import TIMEOUT, Wire
-from entraid_emulator import CONTOSO_TENANT_ID, DEFAULT_ROLES, Emulator, Fault, ManagedIdentity, contoso, in_background
+from entraid_emulator import (
+    CONTOSO_TENANT_ID,
+    DEFAULT_ROLES,
+    Emulator,
+    Fault,
+    Forgery,
+    ManagedIdentity,
+    contoso,
+    in_background,
+)
 
 RESOURCE = "https://graph.microsoft.com"
 
@@ -63,6 +72,69 @@ def test_an_identity_that_is_not_the_hosts_is_not_found(wire: Wire, monkeypatch:
     assert "Identity not found" in acquire(wire, other)["error_description"]
     identity.app.remove_from(CONTOSO_TENANT_ID)
     assert "Identity not found" in acquire(wire)["error_description"]
+
+
+@pytest.mark.parametrize("form", ["app service", "metadata"])
+def test_msal_proves_another_app_by_the_identity(wire: Wire, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """An app that trusts the identity has no secret: the identity's token for the exchange is its assertion."""
+    identity, app = wire.emulator.managed_identity, wire.emulator.app
+    app.federated_credentials.append(identity.federated_credential)
+    for name, value in environment(identity, form).items():
+        monkeypatch.setenv(name, value)
+    host = msal.ManagedIdentityClient(msal.SystemAssignedManagedIdentity(), http_client=wire.session)
+
+    def assertion() -> str:
+        token: str = host.acquire_token_for_client(resource="api://AzureADTokenExchange")["access_token"]
+        return token
+
+    client = msal.ConfidentialClientApplication(
+        app.client_id,
+        client_credential={"client_assertion": assertion},
+        authority=f"{wire.emulator.authority_url}/{CONTOSO_TENANT_ID}",
+        http_client=wire.session,
+        instance_discovery=False,
+        azure_region=False,
+    )
+    answer = client.acquire_token_for_client([f"{RESOURCE}/.default"])
+    assert "error" not in answer, answer
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    assert (claims["appid"], claims["appidacr"]) == (app.client_id, "2")
+    wire.body("/users?$top=1", token=answer["access_token"])
+
+
+@pytest.mark.parametrize(
+    ("forgery", "code"),
+    [
+        (Forgery(of="assertion", signer="stranger"), 50013),
+        (Forgery(of="assertion", signer="unknown"), 50013),
+        (Forgery(of="assertion", signer="nobody"), 50013),
+        (Forgery(of="assertion", values={"aud": RESOURCE}), 700212),
+        (Forgery(of="assertion", values={"aud": ["api://AzureADTokenExchange", RESOURCE]}), 700212),
+        (Forgery(of="assertion", values={"sub": "somebody-else"}), 700213),
+        (Forgery(of="assertion", values={"iss": "https://login.example/other/v2.0"}), 700211),
+        (Forgery(of="assertion", values={"exp": 1_000_000_000}), 700024),
+        (Forgery(of="assertion", values={"nbf": 4_000_000_000}), 700024),
+        (Forgery(of="assertion", values={"idtyp": "user"}), 700229),
+    ],
+)
+def test_an_assertion_that_is_not_the_identitys_is_refused(wire: Wire, forgery: Forgery, code: int) -> None:
+    """Signature, audience, subject, issuer, time and kind: each has its code."""
+    identity, app = wire.emulator.managed_identity, wire.emulator.app
+    app.federated_credentials.append(identity.federated_credential)
+    wire.emulator.login.forge(forgery)
+    url = f"{identity.url}/metadata/identity/oauth2/token?api-version=2018-02-01&resource=api://AzureADTokenExchange"
+    assertion = wire.session.get(url, headers={"Metadata": "true"}, timeout=TIMEOUT).json()["access_token"]
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": app.client_id,
+        "scope": f"{RESOURCE}/.default",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": assertion,
+    }
+    endpoint = f"{wire.emulator.authority_url}/{CONTOSO_TENANT_ID}/oauth2/v2.0/token"
+    answer = wire.session.post(endpoint, data=form, timeout=TIMEOUT)
+    assert answer.status_code in {400, 401}
+    assert answer.json()["error_codes"] == [code]
 
 
 def test_the_header_guards_the_endpoints(wire: Wire) -> None:

@@ -7,6 +7,7 @@ https://learn.microsoft.com/entra/workload-id/workload-identity-federation
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import jwt
 
@@ -105,13 +106,23 @@ def _check_trusted(app: AppRegistration, claims: Mapping[str, Json]) -> None:
 
 
 def _check_issued(cloud: Cloud, claims: Mapping[str, Json], assertion: str, header: Mapping[str, Json]) -> None:
+    """By the keys of its issuer: the emulator's workload issuer, or Entra itself for a managed identity."""
     issuer = str(claims.get("iss"))
-    if not cloud.workload.owns(issuer):
+    is_entra = _is_entra(cloud, issuer)
+    if not is_entra and not cloud.workload.owns(issuer):
         raise refused(50166, issuer=issuer)
     try:
-        cloud.workload.verified(assertion)
+        (cloud.signing_keys if is_entra else cloud.workload).verified(assertion)
     except jwt.InvalidTokenError as error:
         raise refused(50013, reason="The key was not found or failed.", key=str(header.get("kid"))) from error
+    if is_entra and claims.get("idtyp") != "app":
+        raise refused(700229)
+
+
+def _is_entra(cloud: Cloud, issuer: str) -> bool:
+    """Whether it is the login side of this emulator, for one of its tenants."""
+    tenant, _, version = urlsplit(issuer).path.strip("/").partition("/")
+    return version == "v2.0" and cloud.tenant_named(tenant) is not None
 
 
 def _check_times(now: datetime, claims: Mapping[str, Json]) -> None:

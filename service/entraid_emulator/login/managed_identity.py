@@ -1,5 +1,7 @@
 """Managed identity endpoints, as a host in Azure has them: plain HTTP, no secret of the app, tokens for its identity.
 
+Tokens are for Microsoft Graph, or prove an app that trusts the identity (`api://AzureADTokenExchange`).
+
 Two forms: App Service (`IDENTITY_ENDPOINT` and `IDENTITY_HEADER` in the environment, API version 2019-08-01) and the
 instance metadata service (any host that `AZURE_POD_IDENTITY_AUTHORITY_HOST` names; real machines ask 169.254.169.254).
 https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
@@ -18,8 +20,8 @@ from aiohttp import web
 
 from entraid_emulator.apps import DEFAULT_ROLES, AppRegistration
 from entraid_emulator.cloud import Cloud
-from entraid_emulator.credentials import Secret
-from entraid_emulator.login.tokens import GRAPH_APP_ID, GRAPH_RESOURCE, Issue, app_only_claims
+from entraid_emulator.credentials import EXCHANGE_AUDIENCE, FederatedCredential, Secret
+from entraid_emulator.login.tokens import BACKDATED, GRAPH_APP_ID, GRAPH_RESOURCE, Issue, app_only_claims
 from entraid_emulator.objects import ClientId, Json
 from entraid_emulator.tenant import Tenant
 
@@ -27,7 +29,7 @@ _APP_SERVICE = "/msi/token"
 _METADATA = "/metadata/identity/oauth2/token"
 _VERSIONS = {_APP_SERVICE: "2019-08-01", _METADATA: "2018-02-01"}
 _LIFETIME = timedelta(hours=24)
-_RESOURCES = frozenset({GRAPH_RESOURCE, f"{GRAPH_RESOURCE}/", GRAPH_APP_ID})
+_RESOURCES = frozenset({GRAPH_RESOURCE, f"{GRAPH_RESOURCE}/", GRAPH_APP_ID, EXCHANGE_AUDIENCE})
 _OTHER_NAMES = ("object_id", "principal_id", "mi_res_id", "msi_res_id")
 
 
@@ -40,12 +42,48 @@ class ManagedIdentity:
         app: its service principal; `app.grants` says what it may.
         header: what callers of the App Service form must know.
         url: of the endpoints, known once the emulator runs.
+        authority: the login side's scheme and host, known once the emulator runs.
     """
 
     tenant: Tenant
     app: AppRegistration
     header: Secret = field(default_factory=lambda: Secret(secrets.token_hex(16).upper()))
     url: str = ""
+    authority: str = ""
+
+    @property
+    def federated_credential(self) -> FederatedCredential:
+        """The trust that lets an app be proved by this identity.
+
+        https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
+        """
+        return FederatedCredential(issuer=self._issuer, subject=self._principal)
+
+    @property
+    def _issuer(self) -> str:
+        return f"{self.authority}/{self.tenant.tenant_id}/v2.0"
+
+    @property
+    def _principal(self) -> str:
+        return self.app.principal_in(self.tenant.tenant_id)
+
+    def assertion_claims(self, now: datetime) -> Mapping[str, Json]:
+        """What stands in the identity's token for the exchange."""
+        issued = int((now - BACKDATED).timestamp())
+        return {
+            "aud": EXCHANGE_AUDIENCE,
+            "iss": self._issuer,
+            "iat": issued,
+            "nbf": issued,
+            "exp": int((now + _LIFETIME).timestamp()),
+            "azp": self.app.client_id,
+            "azpacr": "2",
+            "idtyp": "app",
+            "oid": self._principal,
+            "sub": self._principal,
+            "tid": self.tenant.tenant_id,
+            "ver": "2.0",
+        }
 
     def app_service_environment(self) -> dict[str, str]:
         """The environment that points `msal.ManagedIdentityClient` at the App Service form; it holds a secret."""
@@ -110,11 +148,8 @@ def _refusal(request: web.Request, identity: ManagedIdentity) -> tuple[str, str]
 
 def _token(cloud: Cloud, identity: ManagedIdentity, resource: str, *, is_app_service: bool) -> Mapping[str, Json]:
     now: datetime = cloud.clock.now()
-    issue = Issue(
-        tenant=identity.tenant, app=identity.app, audience=resource, lifetime=_LIFETIME, is_cae=False, proof="2"
-    )
     answer: dict[str, Json] = {
-        "access_token": cloud.signing_keys.sign(app_only_claims(issue, now)),
+        "access_token": _signed(cloud, identity, resource, now=now),
         "client_id": identity.app.client_id,
         "expires_on": str(int((now + _LIFETIME).timestamp())),
         "resource": resource,
@@ -124,6 +159,16 @@ def _token(cloud: Cloud, identity: ManagedIdentity, resource: str, *, is_app_ser
         seconds = str(int(_LIFETIME.total_seconds()) - 1)
         answer |= {"expires_in": seconds, "ext_expires_in": seconds, "not_before": str(int(now.timestamp()))}
     return answer
+
+
+def _signed(cloud: Cloud, identity: ManagedIdentity, resource: str, *, now: datetime) -> str:
+    if resource == EXCHANGE_AUDIENCE:
+        forgery = cloud.script.forgery("assertion", client_id=identity.app.client_id)
+        return cloud.signing_keys.sign(forgery.applied(identity.assertion_claims(now)), signer=forgery.signer)
+    issue = Issue(
+        tenant=identity.tenant, app=identity.app, audience=resource, lifetime=_LIFETIME, is_cae=False, proof="2"
+    )
+    return cloud.signing_keys.sign(app_only_claims(issue, now))
 
 
 def _json(body: Mapping[str, Json], status: HTTPStatus = HTTPStatus.OK) -> web.Response:

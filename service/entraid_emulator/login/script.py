@@ -17,8 +17,9 @@ from entraid_emulator.objects import ClientId, Json, TenantId
 Place = Literal["token", "sign_in", "consent", "device"]
 """The token endpoint, the authorize page, either admin consent page, or the device code endpoint."""
 
-Forged = Literal["id_token", "sign_in", "consent"]
-"""An ID token, the redirect after a sign-in, the redirect after admin consent."""
+Forged = Literal["id_token", "sign_in", "consent", "assertion"]
+"""An ID token, the redirect after a sign-in, the redirect after admin consent, a managed identity's token that proves
+another app."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +67,9 @@ class Forgery:
 
     Attributes:
         of: what is forged.
-        values: claims of the ID token or parameters of the redirect, by name; None takes one out.
-        signer: who signs the ID token.
-        client_id: the app it is limited to.
+        values: claims of the token or parameters of the redirect, by name; None takes one out.
+        signer: who signs the token.
+        client_id: the app it is limited to; of an assertion, the identity's.
         times: how often; None means always.
     """
 

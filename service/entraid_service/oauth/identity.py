@@ -32,7 +32,7 @@ class HostIdentity:
     """
 
     def __init__(self, name: str, *, http: Callable[[], LoginHttp]) -> None:
-        self._name = name
+        self.name = name
         self._make_http = http
         self._lock = threading.Lock()
         self._http: LoginHttp | None = None
@@ -48,7 +48,7 @@ class HostIdentity:
         with self._lock:
             http = self._http = self._http or self._make_http()
             if forget or self._identity is None:
-                self._identity = build_identity(self._name, http=http)
+                self._identity = build_identity(self.name, http=http)
             try:
                 answer = self._identity.acquire_token_for_client(
                     resource=resource, claims_challenge=claims_challenge or None
@@ -91,7 +91,7 @@ class HostIdentity:
         told = f"; its own words: {said}" if said else ""
         asked = f" for `{resource}`" if resource else ""
         return CredentialsRejected(
-            f"the host has no usable managed identity `{self._name}`: its endpoint issued no token{asked}{told}; "
+            f"the host has no usable managed identity `{self.name}`: its endpoint issued no token{asked}{told}; "
             f"assign the identity to the host, or correct `ENTRAID_MANAGED_IDENTITY`; see {_SEE}"
         )
 
@@ -117,8 +117,14 @@ class IdentityLogin:
         if self._is_direct is not False:
             resource = self.site.scope.removesuffix("/.default")
             token = self.identity.token(resource, claims_challenge=claims_challenge, forget=forget)
-            is_own_tenant = token.tenant_id == self.tenant.lower()
-            self._is_direct = is_own_tenant and read_client_id(token.secret.reveal()) == self.client_id.lower()
+            self._is_direct = self._is_of_app(token)
             if self._is_direct:
                 return token
         return self.through_app.ask(claims_challenge=claims_challenge, forget=forget)
+
+    def _is_of_app(self, token: AccessToken) -> bool:
+        """Whether the identity is the app itself; an opaque token does not tell, and the identity's name may."""
+        client_id = read_client_id(token.secret.reveal())
+        if token.tenant_id is None and not client_id:
+            return self.identity.name.lower() == self.client_id.lower()
+        return token.tenant_id == self.tenant.lower() and client_id == self.client_id.lower()
