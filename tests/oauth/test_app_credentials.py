@@ -94,10 +94,10 @@ def pfx_of(
     return pkcs12.serialize_key_and_certificates(b"app", key, own, chain, encryption)
 
 
-def plain(content: bytes, password: str = "") -> Certificate:
+async def plain(content: bytes, password: str = "") -> Certificate:
     """What the authority makes of a PFX."""
     authority = MsalAuthority(authority_url="https://login.invalid")
-    made = authority.plain(PfxFile(Secret(b64encode(content).decode()), Secret(password)))
+    made = await authority.plain(PfxFile(Secret(b64encode(content).decode()), Secret(password)))
     authority.close()
     assert isinstance(made, Certificate)
     return made
@@ -109,7 +109,7 @@ async def test_a_pfx_becomes_the_certificate_that_is_in_it(
 ) -> None:
     """With a password or without; of a chain it is the certificate of the key that proves the app."""
     own, other = certificate_of(keys[0]), certificate_of(keys[1])
-    credential = plain(pfx_of(keys[0], own, password=password.encode(), more=(other,)), password)
+    credential = await plain(pfx_of(keys[0], own, password=password.encode(), more=(other,)), password)
     source = cloud.authority().token_source(tenant=TENANT, client_id=CLIENT, credential=credential)
     await source.token()
     sent = cloud.token_requests[0]["client_assertion"]
@@ -138,7 +138,7 @@ async def test_each_pfx_that_cannot_be_used_has_its_own_words(keys: tuple[rsa.RS
     }
     for words, (content, password) in broken.items():
         with pytest.raises(CredentialsRejected) as caught:
-            plain(content, password)
+            await plain(content, password)
         assert words in str(caught.value)
         shown = text_of(caught.value)
         assert "canary" not in shown, words

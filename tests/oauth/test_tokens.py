@@ -2,7 +2,6 @@ import asyncio
 import json
 import logging
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -76,25 +75,6 @@ async def test_a_cancelled_caller_does_not_cancel_the_others(cloud: ScriptedClou
     await asyncio.sleep(0.1)
     first.cancel()
     assert (await second).secret.reveal() == "late"
-
-
-async def test_msal_never_blocks_the_event_loop(cloud: ScriptedCloud) -> None:
-    """While Entra takes its time, everything else goes on."""
-
-    async def slow(_: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.6)
-        return web.json_response(cloud.configuration())
-
-    cloud.on(r"openid-configuration", slow)
-    source = cloud.token_source()
-    longest, last = 0.0, time.monotonic()
-    asking = asyncio.create_task(source.token())
-    while not asking.done():
-        await asyncio.sleep(0.005)
-        now = time.monotonic()
-        longest, last = max(longest, now - last), now
-    await asking
-    assert longest < 0.4
 
 
 async def test_the_number_of_threads_is_bounded(cloud: ScriptedCloud) -> None:

@@ -59,7 +59,7 @@ class Connector:
             GraphUnavailable: Graph did not answer.
             EtagMismatch: Somebody else changed the connection meanwhile.
         """
-        plain = self._authority.plain(order.credential)
+        plain = await self._authority.plain(order.credential)
         former = await self._find(order.connection_id)
         tenant_id = await self._tenant(order)
         check_same_tenant(former, tenant_id)

@@ -32,15 +32,20 @@ class KeyPair:
     thumbprint: str
 
 
-def read_pair(pem: Secret) -> KeyPair:
+def read_pair(pem: Secret, *, is_new: bool = False) -> KeyPair:
     """The pair of a PEM text; of a chain, the certificate that the key belongs to.
+
+    Args:
+        pem: The text.
+        is_new: Whether its numbers are to be checked as well. That takes tenths of a second, during which no other
+            thread runs, so that it is done once: before a certificate is kept.
 
     Raises:
         CredentialsRejected: It is no such text, the two do not belong together, or the certificate has ended.
     """
     text = pem.reveal().encode()
     try:
-        key = load_pem_private_key(text, password=None)
+        key = load_pem_private_key(text, password=None, unsafe_skip_rsa_key_validation=not is_new)
         certificates = x509.load_pem_x509_certificates(text)
     except (ValueError, TypeError) as error:
         raise CredentialsRejected(
@@ -102,7 +107,7 @@ def read_pfx(content: bytes, *, password: Secret) -> Certificate:
 
 def _checked(pem: bytes) -> Certificate:
     certificate = Certificate(Secret(pem.decode()))
-    read_pair(certificate.pem)
+    read_pair(certificate.pem, is_new=True)
     return certificate
 
 

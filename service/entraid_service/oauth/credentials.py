@@ -1,5 +1,6 @@
 """How a credential becomes what MSAL proves an app with. Pure, but for a token file."""
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +8,16 @@ from pathlib import Path
 from typing import TypeAlias
 
 from entraid_service.errors import ConsentNotOffered, CredentialsRejected
-from entraid_service.model.connection import Certificate, ClientSecret, Credential, FederatedIdentity, ServiceApp
+from entraid_service.model.connection import (
+    Certificate,
+    ClientSecret,
+    Credential,
+    FederatedIdentity,
+    PfxFile,
+    ServiceApp,
+)
 from entraid_service.model.secret import Secret
-from entraid_service.oauth.certificates import read_pair
+from entraid_service.oauth.certificates import read_pair, read_pfx
 
 MsalCredential: TypeAlias = str | Mapping[str, str | Callable[[], str]]
 """One of the forms of `client_credential`, see
@@ -53,6 +61,20 @@ def resolved(credential: Credential, *, client_id: str, own_app: OwnApp | None) 
             "now: connect again by admin consent"
         )
     return own_app.credential
+
+
+def opened(credential: Credential | PfxFile) -> Credential:
+    """The credential in the form in which it is proved and kept, a certificate checked in every way. Takes its time.
+
+    Raises:
+        CredentialsRejected: A PFX cannot be opened, or a certificate is not usable.
+    """
+    match credential:
+        case PfxFile(content=content, password=password):
+            return read_pfx(b64decode(content.reveal()), password=password)
+        case Certificate(pem=pem):
+            read_pair(pem, is_new=True)
+    return credential
 
 
 def msal_credential(

@@ -7,7 +7,6 @@ sign-in of people is in `signin`.
 
 import asyncio
 import time
-from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,13 +16,13 @@ from entraid_service.model.connection import Credential, FederatedIdentity, PfxF
 from entraid_service.model.ids import TenantId, is_guid
 from entraid_service.model.secret import Secret
 from entraid_service.oauth.applogin import AppLogin, Login, LoginSite, refusal
-from entraid_service.oauth.certificates import read_pfx
 from entraid_service.oauth.credentials import (
     MsalCredential,
     OwnApp,
     Workload,
     expire_time,
     msal_credential,
+    opened,
     resolved,
     secret_of,
     thumbprint_of,
@@ -98,11 +97,14 @@ class MsalAuthority:
             login = IdentityLogin(self._site, tenant, client_id, self._identity, login)
         return MsalTokens(login, threads=self._threads)
 
-    def plain(self, credential: Credential | PfxFile) -> Credential:
+    async def plain(self, credential: Credential | PfxFile) -> Credential:
         """See `ports.Authority.plain`."""
-        if not isinstance(credential, PfxFile):
-            return credential
-        return read_pfx(b64decode(credential.content.reveal()), password=credential.password)
+        try:
+            return await self._threads.run(lambda: opened(credential))
+        except TimeoutError as error:
+            raise CredentialsRejected(
+                "the certificate takes too long to open: export it with fewer iterations of its password"
+            ) from error
 
     def credential_expire_time(self, credential: Credential) -> datetime | None:
         """See `ports.Authority.credential_expire_time`."""

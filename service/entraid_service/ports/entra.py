@@ -60,11 +60,11 @@ class Authority(Protocol):
             CredentialsRejected: The credential is malformed, for example a certificate that is no PEM.
         """
 
-    def plain(self, credential: Credential | PfxFile) -> Credential:
+    async def plain(self, credential: Credential | PfxFile) -> Credential:
         """The credential in the form in which it is proved and kept: a PFX becomes its certificate.
 
         Raises:
-            CredentialsRejected: The PFX cannot be opened, or holds no usable pair.
+            CredentialsRejected: A PFX cannot be opened, or a certificate is not usable.
         """
 
     def credential_expire_time(self, credential: Credential) -> datetime | None:
