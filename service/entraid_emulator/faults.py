@@ -33,7 +33,7 @@ class Fault:
         retry_after_date: how far ahead a `Retry-After` in the form of an HTTP date is to be; None for no such header.
         body: its body: text and bytes as they are, anything else as JSON; None means the usual error body of that
             status.
-        delay: how long to wait first.
+        delay: how long to wait first; over at once when the fault is taken out of the script.
         drop: close the connection instead of answering.
         cut: serve the request, but send only that many bytes of the body and then close the connection.
         drip: serve the request, but send the body in pieces with that pause after each.
@@ -104,8 +104,18 @@ class FaultScript:
         with self._lock:
             self._script.extend(_Scripted(fault) for fault in faults)
 
+    def remove(self, fault: Fault) -> None:
+        """Take one fault out; requests that it holds back go on."""
+        with self._lock:
+            self._script = [one for one in self._script if one.fault is not fault]
+
+    def is_in_force(self, fault: Fault) -> bool:
+        """Whether a fault, or the one that it was picked for, is still in the script."""
+        with self._lock:
+            return any(one.fault is fault or any(fault is given for given in one.fault.any_of) for one in self._script)
+
     def clear(self) -> None:
-        """Let everything go well again."""
+        """Let everything go well again; requests that are held back go on."""
         with self._lock:
             self._script.clear()
 

@@ -4,6 +4,7 @@ An aiohttp middleware. It decides nothing: `faults` says what goes wrong, `journ
 """
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ from entraid_emulator.rewrites import Rewrite, rewritten
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _DROPPED = 0
+_LOOK_SECONDS = 0.02
+"""How often a request that is held back looks whether it may go on."""
 
 
 class Traffic:
@@ -68,9 +71,13 @@ class Traffic:
         return response if fault is None else await _disturbed(request, response, fault)
 
     async def _wait(self, fault: Fault | None) -> None:
-        pause = self.latency + (fault.delay if fault else timedelta())
-        if pause:
-            await asyncio.sleep(pause.total_seconds())
+        if self.latency:
+            await asyncio.sleep(self.latency.total_seconds())
+        if fault is None or not fault.delay:
+            return
+        until = time.monotonic() + fault.delay.total_seconds()
+        while (left := until - time.monotonic()) > 0 and self.faults.is_in_force(fault):  # noqa: ASYNC110 - any thread ends it
+            await asyncio.sleep(min(left, _LOOK_SECONDS))
 
     async def _answer(self, request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
         if fault is not None and fault.status is not None:

@@ -17,7 +17,7 @@ __all__ = ["emulator", "running_site", "site"]
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _AXE = Path(__file__).parents[2] / "build" / "browser" / "node_modules" / "axe-core" / "axe.min.js"
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
 
 Visit = Callable[..., Page]
 

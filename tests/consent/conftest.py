@@ -77,12 +77,14 @@ class Site:
         request = pb.DisconnectRequest(name=f"connections/{name}")
         self.call("ConnectionService/Disconnect", request, pb.DisconnectResponse)
 
-    def ask(self, name: str, *, tenant: str = "", redirect_uri: str = "", groups: str = "") -> pb.ConnectResponse:
+    def ask(
+        self, name: str, *, tenant: str = "", redirect_uri: str = "", groups: str = "", display_name: str = ""
+    ) -> pb.ConnectResponse:
         """Asks for a consent."""
         return self.connect(
             pb.ConnectRequest(
                 connection_id=name,
-                display_name=f"The {name}",
+                display_name=display_name or f"The {name}",
                 tenant=tenant,
                 groups_to_sync=[groups] if groups else [],
                 admin_consent=pb.AdminConsent(redirect_uri=redirect_uri),

@@ -105,7 +105,9 @@ def check_open(consent: Consent | None, *, cookie: str, now: datetime) -> Consen
         ConsentLapsed: There is none, it has expired, or another browser has taken it up.
     """
     if consent is None or now >= consent.expire_time:
-        raise ConsentLapsed("this link has expired, was replaced by a newer one, or was used: ask for a new one")
+        raise ConsentLapsed(
+            "this link has expired, was replaced by a newer one, or was used: ask whoever sent it for a new one"
+        )
     if consent.browser_digest and not is_browser(consent, cookie):
         raise ConsentLapsed(
             "this link is in use in another browser: go on there, or ask for a new one; a link is good for one browser"

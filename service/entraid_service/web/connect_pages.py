@@ -126,7 +126,7 @@ class ConnectPages:
             title=view.title,
             mark=view.mark,
             sign=view.sign,
-            purpose=wording.connected(connection),
+            name=wording.shown_name(connection),
             tenant=connection.tenant_id,
             permissions=permission_list(wording.held_permissions(connection, self._attributes)),
             groups=_joined(connection.groups_to_sync) or "the whole directory",
@@ -170,7 +170,8 @@ class ConnectPages:
     ) -> web.Response:
         body = self._templates.fill(
             "connect",
-            purpose=wording.purpose(consent, connection),
+            name=wording.shown_name(connection),
+            purpose=wording.purpose(consent),
             action="",
             permissions=permission_list(wording.asked_permissions(self._attributes)),
             form_token=form_token(mark),

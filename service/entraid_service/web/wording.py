@@ -28,6 +28,8 @@ _STEPS = len(Phase)
 _TRACE_TAIL = re.compile(r"; trace ID `[^`]*`$")
 _SEE_TAIL = re.compile(r"; see (https://\S+)$")
 """Ends of a diagnosis that stand apart on a page."""
+_DIRECTION_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""With these a name reads as another one (https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing)."""
 
 _TITLES: tuple[tuple[type[EntraidError], str], ...] = (
     (ConsentDeclined, "Consent was not given"),
@@ -64,17 +66,16 @@ class OutcomeView:
     note: str
 
 
-def purpose(consent: Consent, connection: Connection) -> str:
-    """What a link is for."""
-    name = connection.display_name or connection.id
+def shown_name(connection: Connection) -> str:
+    """What the connection is called; marks that turn the direction of a text are shown as such, not obeyed."""
+    return _DIRECTION_MARKS.sub("\N{REPLACEMENT CHARACTER}", connection.display_name or connection.id)
+
+
+def purpose(consent: Consent) -> str:
+    """What a link is for, behind the connection's name."""
     if consent.named_tenant:
-        return f"“{name}” asks to read the directory of tenant {consent.named_tenant}."
-    return f"“{name}” asks to read the directory of the organization whose administrator you are."
-
-
-def connected(connection: Connection) -> str:
-    """What came of it."""
-    return f"“{connection.display_name or connection.id}” is connected to your organization."
+        return f"asks to read the directory of tenant {consent.named_tenant}."
+    return "asks to read the directory of the organization whose administrator you are."
 
 
 def asked_permissions(attributes: Sequence[str]) -> list[tuple[str, str]]:
@@ -96,8 +97,9 @@ def _held(status: PermissionStatus) -> str:
         wider = f" by `{status.granted_by}`" if status.granted_by not in {"", name} else ""
         return f"granted{wider}: {feature}"
     word = "not known" if status.grant is Grant.UNKNOWN else "not granted"
-    need = "" if status.permission.is_required else ", optional"
-    return f"{word}{need}: {feature}; {status.remedy}"
+    if not status.permission.is_required:
+        return f"{word}, and optional: {feature}"
+    return f"{word}: {feature}; {status.remedy}"
 
 
 def trouble(error: EntraidError) -> TroubleView:
