@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,15 +9,19 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
 from cryptography.x509 import load_pem_x509_certificate
 
-from consent.conftest import ADMIN, CANARY, Site, consent_settings
+from consent.conftest import ADMIN, CANARY, SECONDS, Site, consent_settings
 from e2e.harness import pointed_at
 from entraid.v1 import connection_service_pb2 as pb
+from entraid.v1.access_service_pb2 import DECISION_ALLOW, EvaluateAccessRequest, EvaluateAccessResponse
 from entraid.v1.sync_service_pb2 import SyncRun
+from entraid_client import conditions
 from entraid_emulator import (
+    AppRegistration,
     ClientId,
     ClientSecret,
     Emulator,
     FederatedCredential,
+    Forgery,
     KeyPair,
     Refusal,
     Secret,
@@ -115,8 +120,10 @@ def test_a_certificate_that_ends_soon_is_warned_of(cloud: Emulator, start: Start
     site.connect(order(site, app.client_id, certificate_pem=pem(pair)))
     site.service.stop()
     again = start(cloud, pointed_at(cloud))
-    metrics = again.visitor().open(f"{again.base}/metrics").response.text
-    assert 'entraid_credential_expire_time_seconds{connection="main"}' in metrics
+    deadline, expected = time.monotonic() + SECONDS, 'entraid_credential_expire_time_seconds{connection="main"}'
+    while expected not in again.visitor().open(f"{again.base}/metrics").response.text:  # looked at after the start
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     lines = [line for line in again.service.log().splitlines() if "certificate_ends_soon" in line]
     assert len(lines) == 1
     assert '"days": 7' in lines[0]
@@ -152,6 +159,56 @@ def test_the_hosts_managed_identity_connects(cloud: Emulator, start: Start, form
     stranger = ClientId("5f2d1c3b-0000-4000-8000-00000000cafe")
     site = start(cloud, {**settings, "ENTRAID_MANAGED_IDENTITY": stranger})
     assert "no usable managed identity" in refused(site, request)
+
+
+@pytest.fixture
+def trusted(cloud: Emulator) -> Iterator[Emulator]:
+    """The tenants' app trusts the host's managed identity, and nothing else proves it; afterwards all is as before."""
+    app, identity = cloud.apps[1], cloud.managed_identity
+    former = app.federated_credentials[:]
+    app.federated_credentials[:] = [identity.federated_credential]
+    yield cloud
+    app.federated_credentials[:] = former
+    cloud.login.clear()
+
+
+@pytest.mark.parametrize("form", ["App Service", "metadata"])
+def test_an_app_is_proved_by_the_hosts_managed_identity(trusted: Emulator, start: Start, form: str) -> None:
+    """As a federated assertion, through real MSAL, to people; the identity's tokens are in no log."""
+    identity, app = trusted.managed_identity, trusted.apps[1]
+    host = identity.app_service_environment() if form == "App Service" else identity.metadata_environment()
+    site = start(trusted, {**pointed_at(trusted), **host, "ENTRAID_MANAGED_IDENTITY": "system"})
+    connection = check_connects_and_syncs(site, order(site, app.client_id, workload_identity=pb.WorkloadIdentity()))
+    assert connection.client_id == app.client_id
+    assert not connection.HasField("credential_expire_time")
+    assert "eyJ" not in site.service.log()
+
+
+@pytest.mark.parametrize(
+    ("forgery", "words"),
+    [
+        (Forgery(of="assertion", signer="stranger"), ("AADSTS50013", "signature does not match")),
+        (Forgery(of="assertion", values={"aud": "https://vault.example"}), ("AADSTS700212", "has its audience")),
+        (Forgery(of="assertion", values={"sub": "other"}), ("AADSTS700213", "has its subject")),
+        (Forgery(of="assertion", values={"iss": "https://other.example/v2.0"}), ("AADSTS700211", "has its issuer")),
+        (Forgery(of="assertion", values={"exp": 1_000_000_000}), ("AADSTS700024", "has expired")),
+        (Forgery(of="assertion", values={"idtyp": "user"}), ("AADSTS700229", "federated credential")),
+    ],
+)
+def test_an_assertion_that_is_wrong_has_its_own_words(
+    trusted: Emulator, start: Start, forgery: Forgery, words: tuple[str, ...]
+) -> None:
+    """Code and cause, and nothing is connected."""
+    identity, app = trusted.managed_identity, trusted.apps[1]
+    host = {**identity.metadata_environment(), "ENTRAID_MANAGED_IDENTITY": "system"}
+    site = start(trusted, {**pointed_at(trusted), **host})
+    trusted.login.forge(forgery)
+    told = refused(site, order(site, app.client_id, workload_identity=pb.WorkloadIdentity()))
+    for word in words:
+        assert word in told
+    assert "eyJ" not in told + site.service.log()
+    with pytest.raises(grpc.RpcError):
+        site.get("main")
 
 
 def test_nothing_is_configured_for_a_workload(cloud: Emulator, start: Start) -> None:
@@ -236,6 +293,46 @@ def test_what_breaks_later_is_noticed_at_the_next_token(cloud: Emulator, start: 
     assert len(found.granted_permissions) == 2
     assert not found.missing_permissions
     own.remove_from(home)
+
+
+def expire_secret(app: AppRegistration) -> None:
+    """The secret's time is over."""
+    app.secrets[:] = [replace(one, expires_at=datetime.now(UTC) - timedelta(days=1)) for one in app.secrets]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "code"),
+    [
+        (lambda cloud, app: cloud.apps.remove(app), "AADSTS700016"),
+        (lambda cloud, app: app.remove_from(cloud.tenants[0].tenant_id), "AADSTS700016"),
+        (lambda _, app: expire_secret(app), "AADSTS7000222"),
+        (lambda _, app: app.secrets.clear(), "AADSTS7000215"),
+    ],
+    ids=["app deleted", "removed from the tenant", "secret expired", "secret deleted"],
+)
+def test_an_app_that_is_gone_or_a_secret_that_ended_degrades(
+    tmp_path_factory: pytest.TempPathFactory,
+    start: Start,
+    break_it: Callable[[Emulator, AppRegistration], None],
+    code: str,
+) -> None:
+    """Noticed at the next token, told with its code, and what was read last still answers and decides."""
+    ca_file = tmp_path_factory.mktemp("broken") / "ca.pem"
+    app = default_app()
+    with in_background(Emulator([contoso()], apps=[app, default_app()], ca_file=ca_file)) as cloud:
+        app.grant(cloud.tenants[0].tenant_id)
+        site = start(cloud, pointed_at(cloud))
+        check_connects_and_syncs(site, order(site, app.client_id, client_secret=app.client_secret.reveal()))
+        site.service.stop()
+        break_it(cloud, app)
+        site = start(cloud, pointed_at(cloud))
+        assert site.sync("main").state == SyncRun.STATE_FAILED
+        site.get_degraded("main", code)
+        assert site.users("main")
+        user = f"connections/main/users/{ADMIN}"
+        request = EvaluateAccessRequest(user=user, condition=conditions.user(ADMIN))
+        answer = site.call("AccessService/EvaluateAccess", request, EvaluateAccessResponse)
+        assert answer.decision == DECISION_ALLOW
 
 
 def test_credentials_are_swapped_without_a_gap(cloud: Emulator, start: Start) -> None:

@@ -61,7 +61,7 @@ class Connector:
         """
         plain = await self._authority.plain(order.credential)
         former = await self._find(order.connection_id)
-        tenant_id = await self._tenant(order)
+        tenant_id = await self._tenant(order, plain)
         check_same_tenant(former, tenant_id)
         proof = await self._prover.prove(tenant_id, client_id=order.client_id, credential=plain)
         connection = self._describe(order, tenant_id, proof=proof, former=former)
@@ -109,14 +109,12 @@ class Connector:
         """
         await self._connections.delete(connection_id, expected_version=expected_version)
 
-    async def _tenant(self, order: ConnectOrder) -> TenantId:
+    async def _tenant(self, order: ConnectOrder, credential: Credential) -> TenantId:
         """The tenant's id, by Entra's documents or by a token of it; what follows proves it."""
         try:
             return await self._authority.resolve_tenant(order.tenant)
         except TenantUntold:
-            tokens = self._authority.token_source(
-                tenant=order.tenant, client_id=order.client_id, credential=order.credential
-            )
+            tokens = self._authority.token_source(tenant=order.tenant, client_id=order.client_id, credential=credential)
             tenant_id = (await tokens.token()).tenant_id
             if tenant_id is None:
                 raise

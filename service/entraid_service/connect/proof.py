@@ -7,7 +7,7 @@ from datetime import datetime
 from entraid_service.errors import CredentialsRejected, PermissionMissing
 from entraid_service.model.connection import Credential
 from entraid_service.model.ids import TenantId
-from entraid_service.model.permissions import lacking, permissions_for
+from entraid_service.model.permissions import PERMISSIONS, lacking, permissions_for
 from entraid_service.ports import Authority, Graph
 
 
@@ -65,5 +65,5 @@ class Prover:
         return (
             f"app `{client_id}` lacks the Microsoft Graph application permission {names}: add it under App "
             "registrations > API permissions > Microsoft Graph > Application permissions, let an administrator grant "
-            "consent, and connect again"
+            f"consent, and connect again; see {PERMISSIONS}"
         )

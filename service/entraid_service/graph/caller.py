@@ -25,6 +25,9 @@ from entraid_service.graph.refusals import claims_challenge, refusal
 from entraid_service.graph.retry_after import parse_http_date, parse_retry_after
 from entraid_service.ports import AccessToken, RequestCount, TokenSource
 
+_ERRORS = "https://learn.microsoft.com/graph/errors"
+_THROTTLING = "https://learn.microsoft.com/graph/throttling"
+
 _THROTTLES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, 509})
 """509 is Graph's "Bandwidth Limit Exceeded", https://learn.microsoft.com/graph/errors."""
 
@@ -183,13 +186,13 @@ class Story:
         if _is_throttle(outcome):
             return GraphThrottled(
                 f"Microsoft Graph throttled the request for {self._subject.name} {self._throttles} times; nothing was "
-                "changed, try again later",
+                f"changed, try again later; see {_THROTTLING}",
                 retry_after=retry_after,
             )
         said = outcome.described() if outcome.status != HTTPStatus.OK else "with something other than JSON"
         return GraphUnavailable(
             f"Microsoft Graph answered {self._failures} requests for {self._subject.name} with errors, at last {said}; "
-            "nothing was changed, try again later",
+            f"nothing was changed, try again later; see {_ERRORS}",
             request_id=outcome.request_id,
             retry_after=retry_after,
         )

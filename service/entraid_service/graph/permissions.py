@@ -11,6 +11,7 @@ from entraid_service.model.permissions import (
     GROUP_MEMBER_READ,
     GUARDED_ATTRIBUTES,
     MEMBER_READ_HIDDEN,
+    PERMISSIONS,
     USER_READ,
     Permission,
 )
@@ -48,7 +49,8 @@ def permission_missing(subject: Subject, *, said: str = "") -> PermissionMissing
     names = " and ".join(f"`{name}`" for name in subject.permissions)
     return PermissionMissing(
         f"the app may not read {subject.name}{refused}: add the Microsoft Graph application permission {names} under "
-        "App registrations > API permissions, and let an administrator grant consent; it takes some minutes to work",
+        "App registrations > API permissions, and let an administrator grant consent; it takes some minutes to work; "
+        f"see {PERMISSIONS}",
         missing=subject.permissions,
     )
 

@@ -36,6 +36,8 @@ _NOT_OFFERED_CODES = frozenset(
         "",
     }
 )
+_ERRORS = "https://learn.microsoft.com/graph/errors"
+_AUTH_ERRORS = "https://learn.microsoft.com/graph/resolve-auth-errors"
 _CLAIMS = re.compile(r'claims\s*=\s*"([^"]+)"', re.IGNORECASE)
 
 
@@ -77,7 +79,7 @@ def refusal(answer: Answer, *, subject: Subject) -> EntraidError:
         case HTTPStatus.UNAUTHORIZED:
             return CredentialsRejected(
                 f"Microsoft Graph rejected a new token ({said}): check that the Graph URL is of the tenant's cloud, "
-                "and that the app is not disabled or blocked by Conditional Access"
+                f"and that the app is not disabled or blocked by Conditional Access; see {_AUTH_ERRORS}"
             )
         case HTTPStatus.FORBIDDEN:
             return permission_missing(subject, said=said)
@@ -87,7 +89,8 @@ def refusal(answer: Answer, *, subject: Subject) -> EntraidError:
             is_query = answer.status in _BAD_QUERY and subject.has_attributes
             what = "names of the attributes to sync" if is_query else "Graph URL"
             return GraphRefused(
-                f"Microsoft Graph refused the request for {subject.name} ({said}): check the {what}", answer=answer
+                f"Microsoft Graph refused the request for {subject.name} ({said}): check the {what}; see {_ERRORS}",
+                answer=answer,
             )
 
 

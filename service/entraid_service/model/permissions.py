@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from entraid_service.model.connection import Connection, ConnectionState
 from entraid_service.model.report import ErrorReport
 
+PERMISSIONS = "https://learn.microsoft.com/graph/permissions-reference"
+"""Where each permission is described."""
+
 _DIRECTORY = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
 
 
