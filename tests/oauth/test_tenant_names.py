@@ -6,6 +6,7 @@ from aiohttp import web
 from entraid_emulator import Emulator
 from entraid_service.app import SystemClock
 from entraid_service.connect.connector import Connector, ConnectOrder
+from entraid_service.connect.proof import Prover
 from entraid_service.errors import CredentialsRejected, EntraUnavailable
 from entraid_service.graph import MicrosoftGraph
 from entraid_service.model.connection import ClientSecret, Connection
@@ -88,8 +89,10 @@ async def _connected(cloud: ScriptedCloud, folder: Path) -> Connection:
     try:
         async with SqliteStore.open(folder / "entraid.db") as store:
             box = AesGcmSecretBox([EncryptionKey(bytes(32))])
+            authority = cloud.authority()
+            prover = Prover(authority=authority, graph=graph)
             connector = Connector(
-                connections=store.connections, authority=cloud.authority(), graph=graph, box=box, clock=SystemClock()
+                connections=store.connections, authority=authority, prover=prover, box=box, clock=SystemClock()
             )
             return await connector.connect(order)
     finally:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rich import box
-from rich.table import Table
-
 from entraid.v1.connection_service_pb2 import Connection
 from entraid_client.show.screen import plain
+from entraid_client.show.tables import table
 from entraid_client.show.words import permission_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from rich.table import Table
 
     from entraid_client.show.screen import Screen
 
@@ -37,19 +37,17 @@ def show_permissions(screen: Screen, connection: Connection) -> None:
 
 def permissions_table(permissions: Iterable[Connection.Permission]) -> Table:
     """One row per permission."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("permission", "needed", "granted", "for"):
-        table.add_column(column, overflow="fold")
+    shown = table("permission", "needed", "granted", "for")
     for permission in permissions:
         # Red is for what has to be done; an optional one that is not there is as good as one that is.
         style = _STYLES.get(permission.state, "")
-        table.add_row(
+        shown.add_row(
             plain(permission.name, "bold"),
             plain("required" if permission.required else "optional"),
             plain(_granted(permission), style if permission.required or style == "green" else ""),
             plain(permission.feature),
         )
-    return table
+    return shown
 
 
 def _granted(permission: Connection.Permission) -> str:
