@@ -128,12 +128,12 @@ async def test_an_answer_without_a_token_is_an_error(cloud: ScriptedCloud, body:
 async def test_a_busy_login_side_says_when_to_come_back(
     cloud: ScriptedCloud, place: str, status: int, retry_after: str | None
 ) -> None:
-    """Throttles and outages pass by themselves."""
+    """Throttles and outages pass by themselves; where it does not say when, what is usual is told."""
     headers = {} if retry_after is None else {"retry-after": retry_after}
     cloud.on(place, web.Response(status=status, text="{}", headers=headers))
     error = await failing(cloud.authority())
     assert isinstance(error, EntraUnavailable)
-    assert error.retry_after == (timedelta(seconds=17) if retry_after == "17" else None)
+    assert error.retry_after == (timedelta(seconds=17) if retry_after == "17" else EntraUnavailable.usual_wait)
 
 
 async def test_an_unreachable_host_is_named() -> None:
