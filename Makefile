@@ -41,6 +41,11 @@ bench: bench-evaluate bench-sync ## Both benchmarks
 bench-evaluate: $(STAMP) ## What a decision costs beside the RPC that carries it
 	@cd tests && ../$(BIN)/python -m bench.evaluate --write
 
+bench-cerbos: $(STAMP) ## Decisions beside those of Cerbos, which it installs into build/bench/cerbos (needs npm)
+	@mkdir -p build/bench/cerbos && cp tests/bench/cerbos/package.json tests/bench/cerbos/package-lock.json build/bench/cerbos/
+	@npm ci --prefix build/bench/cerbos --ignore-scripts --no-audit --no-fund
+	@cd tests && ../$(BIN)/python -m bench.cerbos.measure --write
+
 bench-sync: $(STAMP) ## What a sync costs beside the bare reading and writing
 	@cd tests && ../$(BIN)/python -m bench.sync --users 300000 --groups 50000 --write
 

@@ -14,12 +14,11 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from statistics import quantiles
 
-from bench import tenant
-from entraid.v1 import access_service_pb2 as pb
+from bench import bodies
 
 _SERVICE = "/entraid.v1.AccessService/"
 _DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 8
@@ -29,16 +28,16 @@ _LARGEST_WINDOW = 2**31 - 1
 _FIRST_WINDOW = 65_535
 _SETTING_INITIAL_WINDOW = 4
 _MESSAGE_HEAD = 5
-_BATCH = 500
 _SAMPLE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to send: `method` is `EvaluateAccess`, `BatchEvaluateAccess` or `StreamEvaluateAccess`.
+    """What to send: `method` is `EvaluateAccess`, `BatchEvaluateAccess` or `StreamEvaluateAccess`, or another's path.
 
-    Each of `connections` keeps `streams` calls under way (of the stream method: messages). `cold` asks about users whom
-    nobody asked about before, evenly.
+    `prepared` is a file with the bodies (see `bodies.keep`), which are made here otherwise; `batch` is how many
+    decisions one of a method for many holds. Each of `connections` keeps `streams` calls under way (of the stream
+    method: messages). `cold` asks about users whom nobody asked about before, evenly.
     """
 
     port: int
@@ -49,6 +48,8 @@ class Order:
     seed: int = 1
     bodies: int = 20_000
     cold: bool = False
+    batch: int = 500
+    prepared: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Result:
     """What came back; latencies in milliseconds, of calls (of the stream method: messages)."""
 
     answers: int
+    decisions: int
     failures: int
     seconds: float
     per_second: float
@@ -81,6 +83,10 @@ def _text(value: bytes) -> bytes:
     return bytes([len(value)]) + value
 
 
+def _path(order: Order) -> str:
+    return order.method if order.method.startswith("/") else _SERVICE + order.method
+
+
 class _Connection:
     """One HTTP/2 connection that sends the next body whenever an answer is there."""
 
@@ -97,7 +103,7 @@ class _Connection:
         self._waiting: dict[int, tuple[bytes, int]] = {}
         self._answer: dict[int, bytes] = {}
         self._first_headers = (
-            b"\x83\x86\x44" + _text((_SERVICE + order.method).encode()) + b"\x41" + _text(b"bench") + b"\x5f"
+            b"\x83\x86\x44" + _text(_path(order).encode()) + b"\x41" + _text(b"bench") + b"\x5f"
             + _text(b"application/grpc") + b"\x40" + _text(b"te") + _text(b"trailers")
         )  # fmt: skip
         settings = struct.pack(">HI", _SETTING_INITIAL_WINDOW, _LARGEST_WINDOW)
@@ -234,10 +240,10 @@ class _Connection:
 
 def run(order: Order) -> Result:
     """Sends the load."""
-    bodies = itertools.cycle(_bodies(order))
+    sent = itertools.cycle(_bodies(order))
     tally = _Tally()
     selector = selectors.DefaultSelector()
-    connections = [_Connection(order, bodies, tally) for _ in range(order.connections)]
+    connections = [_Connection(order, sent, tally) for _ in range(order.connections)]
     started = time.perf_counter()
     for connection in connections:
         selector.register(connection.socket, selectors.EVENT_READ, connection)
@@ -248,10 +254,11 @@ def run(order: Order) -> Result:
             key.data.receive()
     took = time.perf_counter() - started
     cuts = [1000 * cut for cut in quantiles(tally.latencies, n=100)]
-    allows = [_decision(order.method, sample) for sample in tally.samples]
-    size = _BATCH if order.method == "BatchEvaluateAccess" else 1
+    size = bodies.decisions(order.method, order.batch)
+    allows = [allow for sample in tally.samples for allow in bodies.allows(order.method, sample, expected=size)]
     return Result(
         answers=len(tally.latencies),
+        decisions=len(tally.latencies) * size,
         failures=tally.failures,
         seconds=took,
         per_second=len(tally.latencies) * size / took,
@@ -263,35 +270,10 @@ def run(order: Order) -> Result:
     )
 
 
-def _decision(method: str, sample: bytes) -> bool:
-    if method == "BatchEvaluateAccess":
-        results = pb.BatchEvaluateAccessResponse.FromString(sample).results
-        if len(results) != _BATCH or any(not result.HasField("response") for result in results):
-            raise ValueError("a batch was not answered in full")
-        return results[0].response.decision == pb.DECISION_ALLOW
-    if method == "StreamEvaluateAccess":
-        return pb.StreamEvaluateAccessResponse.FromString(sample).response.decision == pb.DECISION_ALLOW
-    return pb.EvaluateAccessResponse.FromString(sample).decision == pb.DECISION_ALLOW
-
-
-def _bodies(order: Order) -> Sequence[bytes]:
-    if order.cold:
-        return [_framed(request.SerializeToString()) for request in tenant.cold_requests(order.bodies, seed=order.seed)]
-    asked = tenant.requests(order.bodies, seed=order.seed)
-    if order.method == "StreamEvaluateAccess":
-        marked = (
-            pb.StreamEvaluateAccessRequest(correlation_id=str(number), request=request)
-            for number, request in enumerate(asked)
-        )
-        return [_framed(message.SerializeToString()) for message in marked]
-    if order.method == "BatchEvaluateAccess":
-        batches = (asked[start : start + _BATCH] for start in range(0, len(asked), _BATCH))
-        return [_framed(pb.BatchEvaluateAccessRequest(requests=batch).SerializeToString()) for batch in batches]
-    return [_framed(request.SerializeToString()) for request in asked]
-
-
-def _framed(message: bytes) -> bytes:
-    return struct.pack(">BI", 0, len(message)) + message
+def _bodies(order: Order) -> list[bytes]:
+    if order.prepared:
+        return bodies.kept(Path(order.prepared))
+    return bodies.made(order.method, order.bodies, seed=order.seed, cold=order.cold)
 
 
 if __name__ == "__main__":

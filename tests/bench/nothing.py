@@ -1,6 +1,7 @@
 """The peer that our server is measured against: the same gRPC server with a handler that does nothing.
 
-The same generated messages are read and written, the answer is made once; no interceptors, no audit log.
+The same generated messages are read and written, the answer is made once; no interceptors, no audit log. Given a port,
+it takes its share of the connections there, beside others of its kind.
 """
 
 import asyncio
@@ -33,16 +34,16 @@ class Nothing:
         return self._answer
 
 
-async def serve(ready: Path) -> None:
-    """Until the process is ended; the port is written to a file."""
-    server = grpc.aio.server(options=ServerSettings().options())
+async def serve(ready: Path, port: int) -> None:
+    """Until the process is ended; the port is written to a file. Port 0 is any free one, for this process alone."""
+    server = grpc.aio.server(options=ServerSettings(shares_port=port > 0).options())
     handler = grpc.unary_unary_rpc_method_handler(
         Nothing().evaluate,
         request_deserializer=pb.EvaluateAccessRequest.FromString,
         response_serializer=pb.EvaluateAccessResponse.SerializeToString,
     )
     server.add_registered_method_handlers("entraid.v1.AccessService", {"EvaluateAccess": handler})
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     draft = ready.with_name(f"{ready.name}.tmp")
     draft.write_text(str(port), encoding="utf-8")
@@ -51,4 +52,4 @@ async def serve(ready: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(serve(Path(sys.argv[1]))))
+    sys.exit(asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]))))

@@ -1,12 +1,13 @@
-"""The processes that the benchmark asks: our service as operators start it, and the peer that does nothing."""
+"""The processes that the benchmarks ask: our service as operators start it, and the peer that does nothing."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from bench import tenant
 from entraid.v1 import access_service_pb2 as pb
 
 TESTS = Path(__file__).resolve().parent.parent
+BUILD = TESTS.parent / "build" / "bench"
 _START_SECONDS = 120.0
 _STOP_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running one: its port, the processes that take calls, and how long it took from its start to an answer."""
+    """A running one: its port, its processes, and how long it took from its start to an answer."""
 
     port: int
     pids: list[int]
@@ -52,37 +54,54 @@ def ours(database: Path, folder: Path, *, workers: int) -> Iterator[Server]:
         "ENTRAID_HTTP_ADDRESS": "127.0.0.1:0",
     }
     started = time.monotonic()
-    with _process([sys.executable, "-m", "entraid_service", "serve", "--ready-file", str(ready)], environment) as pid:
+    with process([sys.executable, "-m", "entraid_service", "serve", "--ready-file", str(ready)], environment) as pid:
         facts = json.loads(_await(ready))
         port = int(facts["grpc_address"].rpartition(":")[2])
         _ask(port)
-        yield Server(port, _workers(pid) if workers > 1 else [pid], time.monotonic() - started)
+        yield Server(port, [pid, *_workers(pid)] if workers > 1 else [pid], time.monotonic() - started)
 
 
 @contextmanager
-def nothing(folder: Path) -> Iterator[Server]:
-    """The do-nothing peer."""
-    ready = folder / "nothing.port"
-    ready.unlink(missing_ok=True)
-    with _process([sys.executable, "-m", "bench.nothing", str(ready)], {}) as pid:
-        yield Server(int(_await(ready)), [pid])
+def nothing(folder: Path, *, processes: int = 1) -> Iterator[Server]:
+    """The do-nothing peer, in several processes on one port if need be."""
+    with ExitStack() as stack:
+        port = stack.enter_context(free_port()) if processes > 1 else 0
+        pids = []
+        for number in range(processes):
+            ready = folder / f"nothing-{number}.port"
+            ready.unlink(missing_ok=True)
+            line = [sys.executable, "-m", "bench.nothing", str(ready), str(port)]
+            pids.append(stack.enter_context(process(line, {})))
+        ports = {int(_await(folder / f"nothing-{number}.port")) for number in range(processes)}
+        yield Server(ports.pop(), pids)
 
 
 @contextmanager
-def _process(line: list[str], environment: dict[str, str]) -> Iterator[int]:
+def free_port() -> Iterator[int]:
+    """A port that nobody else gets while the block runs, unless he shares it too (SO_REUSEPORT)."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@contextmanager
+def process(line: list[str], environment: dict[str, str], *, output: Path | None = None) -> Iterator[int]:
+    """A process until the block ends, by its id; what it prints goes to a file if one is named."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ENTRAID")}
     # As an installed package has them; without, each start would compile every module.
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    process = subprocess.Popen(line, cwd=TESTS, env={**kept, **environment})
+    with output.open("wb") if output else nullcontext() as printed:
+        started = subprocess.Popen(line, cwd=TESTS, env={**kept, **environment}, stdout=printed, stderr=printed)
     try:
-        yield process.pid
+        yield started.pid
     finally:
-        process.terminate()
+        started.terminate()
         try:
-            process.wait(_STOP_SECONDS)
+            started.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            started.kill()
+            started.wait()
 
 
 def _await(ready: Path) -> str:

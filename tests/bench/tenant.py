@@ -28,60 +28,70 @@ CONNECTION = "bench"
 USERS = 300_000
 GROUPS = 50_000
 GROUPS_PER_USER = 10
+FLOWS = 40
 _DEPARTMENTS = ("Sales", "Finance", "Engineering", "Legal", "Support", "Marketing", "Research", "Facilities")
 _COUNTRIES = ("DE", "FR", "US", "IN", "BR", "JP")
 _CHUNK = 10_000
-_FLOWS = 40
 _NESTED_EVERY = 10
+_STRIDE, _FIRST_USER, _IDS = 0x9E3779B97F4A7C15F39CC0605CEDC835, 0x1234, 2**128
 
 
 def user_id(number: int) -> str:
     """The object id of a user: in no order, as Entra's are."""
-    return str(uuid.UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC835 + 0x1234) % 2**128))
+    return str(uuid.UUID(int=(number * _STRIDE + _FIRST_USER) % _IDS))
+
+
+def user_number(object_id: str) -> int:
+    """The number of the user with this object id."""
+    return (uuid.UUID(object_id).int - _FIRST_USER) * pow(_STRIDE, -1, _IDS) % _IDS
 
 
 def group_id(number: int) -> str:
     """The same of a group."""
-    return str(uuid.UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC835 + 0x4321_0000) % 2**128))
+    return str(uuid.UUID(int=(number * _STRIDE + 0x4321_0000) % _IDS))
 
 
-def subjects(count: int, *, seed: int) -> list[str]:
-    """Object ids of users, drawn by Zipf's law with exponent 1."""
+def subjects(count: int, *, seed: int) -> list[int]:
+    """Numbers of users, drawn by Zipf's law with exponent 1."""
     draw = random.Random(seed)  # noqa: S311 - a load, no secret
     ranks = list(accumulate(1 / rank for rank in range(1, USERS + 1)))
-    return [user_id(bisect(ranks, draw.random() * ranks[-1])) for _ in range(count)]
+    return [bisect(ranks, draw.random() * ranks[-1]) for _ in range(count)]
 
 
 def conditions() -> list[pb.Condition]:
     """Access flows of three leaves each, some of which hold for somebody."""
-    return [_condition(number) for number in range(_FLOWS)]
+    return [_condition(number) for number in range(FLOWS)]
+
+
+def questions(count: int, *, seed: int) -> list[tuple[int, int]]:
+    """Who is asked about and for which of the flows, by their numbers."""
+    draw = random.Random(seed)  # noqa: S311 - a load, no secret
+    return [(subject, draw.choice(range(FLOWS))) for subject in subjects(count, seed=seed)]
+
+
+def request(user: int, condition: pb.Condition) -> pb.EvaluateAccessRequest:
+    """A question as callers ask it."""
+    return pb.EvaluateAccessRequest(user=f"connections/{CONNECTION}/users/{user_id(user)}", condition=condition)
 
 
 def requests(count: int, *, seed: int) -> list[pb.EvaluateAccessRequest]:
-    """Questions as callers ask them."""
-    draw = random.Random(seed)  # noqa: S311 - a load, no secret
+    """The same questions as callers ask them."""
     flows = conditions()
-    return [
-        pb.EvaluateAccessRequest(user=f"connections/{CONNECTION}/users/{subject}", condition=draw.choice(flows))
-        for subject in subjects(count, seed=seed)
-    ]
+    return [request(user, flows[flow]) for user, flow in questions(count, seed=seed)]
 
 
 def cold_requests(count: int, *, seed: int) -> list[pb.EvaluateAccessRequest]:
     """Questions about users whom Zipf's law hardly ever draws, each of them once."""
     draw = random.Random(seed)  # noqa: S311 - a load, no secret
     flows = conditions()
-    return [
-        pb.EvaluateAccessRequest(user=f"connections/{CONNECTION}/users/{user_id(number)}", condition=draw.choice(flows))
-        for number in draw.sample(range(USERS // 2, USERS), count)
-    ]
+    return [request(number, draw.choice(flows)) for number in draw.sample(range(USERS // 2, USERS), count)]
 
 
 def _condition(number: int) -> pb.Condition:
     department, country = _DEPARTMENTS[number % len(_DEPARTMENTS)], _COUNTRIES[number % len(_COUNTRIES)]
-    groups = [f"Group {number * 7 + step}" for step in range(3)]
+    names = [group_name(number * 7 + step) for step in range(3)]
     leaves = [
-        pb.Condition(group=pb.GroupCondition(operator=pb.MATCH_OPERATOR_IS, values=groups)),
+        pb.Condition(group=pb.GroupCondition(operator=pb.MATCH_OPERATOR_IS, values=names)),
         pb.Condition(
             attribute=pb.AttributeCondition(
                 attribute="department", operator=pb.MATCH_OPERATOR_IS, values=[department, "Board"]
@@ -93,6 +103,20 @@ def _condition(number: int) -> pb.Condition:
     ]
     joined = pb.ConditionList(conditions=leaves)
     return pb.Condition(any_of=joined) if number % 2 else pb.Condition(all_of=joined)
+
+
+def kept(folder: Path) -> Path:
+    """The store with the tenant, built into this folder the first time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "tenant.db"
+    if not path.exists():
+        print("building the tenant, once", file=sys.stderr)  # noqa: T201 - it takes a while
+        draft = folder / "new.db"
+        for left in folder.glob("new.db*"):
+            left.unlink()
+        asyncio.run(build(draft))
+        draft.rename(path)
+    return path
 
 
 async def build(path: Path) -> None:
@@ -120,10 +144,10 @@ async def build(path: Path) -> None:
         await store.runs.start(run)
         staging = await store.directory.begin(connection)
         for users in _chunks(range(USERS)):
-            await staging.put_users([_user(number) for number in users])
-        for groups in _chunks(range(GROUPS)):
-            await staging.put_groups([Group(GroupId(group_id(number)), f"Group {number}") for number in groups])
-            await staging.put_memberships(list(_nesting(groups)))
+            await staging.put_users([user(number) for number in users])
+        for chunk in _chunks(range(GROUPS)):
+            await staging.put_groups([Group(GroupId(group_id(number)), group_name(number)) for number in chunk])
+            await staging.put_memberships(list(_nesting(chunk)))
         for users in _chunks(range(USERS)):
             await staging.put_memberships(list(_edges(users)))
             await store.runs.save(run)
@@ -133,7 +157,8 @@ async def build(path: Path) -> None:
         await store.directory.clean_up()
 
 
-def _user(number: int) -> User:
+def user(number: int) -> User:
+    """One user as the store has him."""
     name = f"person{number}@bench.example"
     return User(
         UserId(user_id(number)),
@@ -151,16 +176,39 @@ def _user(number: int) -> User:
     )
 
 
+def groups(number: int) -> list[int]:
+    """The numbers of all groups that a user is in, those that he is in through other groups last."""
+    found = dict.fromkeys(_direct_groups(number))
+    inner = list(found)
+    while inner:
+        inner = [group // _NESTED_EVERY for group in inner if _is_nested(group)]
+        found |= dict.fromkeys(inner)
+    return list(found)
+
+
+def group_name(number: int) -> str:
+    """The display name of a group, which no other one has."""
+    return f"Group {number}"
+
+
+def _direct_groups(number: int) -> list[int]:
+    draw = random.Random(number)  # noqa: S311 - a made-up tenant
+    return draw.sample(range(GROUPS), GROUPS_PER_USER)
+
+
+def _is_nested(group: int) -> bool:
+    return group > 0 and group % _NESTED_EVERY == 0
+
+
 def _edges(users: Sequence[int]) -> Iterator[Membership]:
     for number in users:
-        draw = random.Random(number)  # noqa: S311 - a made-up tenant
-        for group in draw.sample(range(GROUPS), GROUPS_PER_USER):
+        for group in _direct_groups(number):
             yield Membership(GroupId(group_id(group)), user_id(number), MemberKind.USER)
 
 
 def _nesting(groups: Sequence[int]) -> Iterator[Membership]:
     for number in groups:
-        if number and number % _NESTED_EVERY == 0:
+        if _is_nested(number):
             parent = GroupId(group_id(number // _NESTED_EVERY))
             yield Membership(parent, group_id(number), MemberKind.GROUP)
 
