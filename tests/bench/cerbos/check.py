@@ -21,6 +21,7 @@ from entraid.v1 import access_service_pb2 as pb
 _DRAWN = 160
 _OF_EACH = 2
 _SEED = 300
+_MOST_SECONDS = 60.0
 
 
 def decide_alike(ours: Server, theirs: Cerbos) -> str:
@@ -86,11 +87,11 @@ def _by_grpc(theirs: Cerbos, asked: Sequence[tuple[int, int]]) -> list[bool]:
 def _call(port: int, method: str, body: bytes) -> bytes:
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = channel.unary_unary(method, request_serializer=bytes, response_deserializer=bytes)
-        return call(body, timeout=30)
+        return call(body, timeout=_MOST_SECONDS)
 
 
 def _by_http(theirs: Cerbos, asked: Sequence[tuple[int, int]]) -> list[bool]:
-    connection = http.client.HTTPConnection("127.0.0.1", theirs.http_port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", theirs.http_port, timeout=_MOST_SECONDS)
     found = []
     for user, flow in asked:
         connection.request("POST", "/api/check/resources", json.dumps(Question(user, [flow]).as_json()))

@@ -13,7 +13,7 @@ from bench import tenant
 from bench.cerbos import policies
 from bench.servers import BUILD, Server, free_port, process
 
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 _HERE = "127.0.0.1"
 
 
