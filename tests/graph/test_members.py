@@ -1,7 +1,7 @@
 import pytest
 
 from entraid_emulator import Behaviour, Emulator, contoso
-from entraid_service.errors import GraphUnavailable, GroupGone, PermissionMissing
+from entraid_service.errors import EntraidError, GraphUnavailable, GroupGone, PermissionMissing
 from entraid_service.graph import MicrosoftGraph
 from entraid_service.model.connection import ClientSecret
 from entraid_service.model.directory import Member, MemberKind
@@ -71,6 +71,30 @@ async def test_members_without_a_type_are_told_by_their_properties(cloud: Script
         ("m-1", MemberKind.USER),
         ("m-2", MemberKind.GROUP),
     ]
+
+
+async def test_a_member_whose_type_nothing_tells_is_asked_for(cloud: ScriptedCloud) -> None:
+    """Left out among others whose types are told, a user would seem to be outside of the group."""
+    cloud.on(r"/groups\?", page({"id": "g-1"}))
+    cloud.on(r"/members", page(USER, *({"id": f"M-{number}"} for number in range(1, 4)), {}))
+    cloud.on(r"/users/m-1\?", {"id": "m-1"})
+    cloud.on(r"/groups/m-2\?", {"id": "m-2", "displayName": "Nested"})
+    cloud.on(r"/(users|groups)/m-", graph_error(404, "Request_ResourceNotFound"))
+    assert [(one.id, one.kind) for one in await members(cloud.directory())] == [
+        ("u-1", MemberKind.USER),
+        ("m-1", MemberKind.USER),
+        ("m-2", MemberKind.GROUP),
+        ("m-3", MemberKind.OTHER),
+    ]
+
+
+async def test_a_member_who_cannot_be_asked_for_ends_the_read(cloud: ScriptedCloud) -> None:
+    """That nothing tells what he is does not make him nobody."""
+    cloud.on(r"/groups\?", page({"id": "g-1"}))
+    cloud.on(r"/members", page(USER, {"id": "M-1"}))
+    cloud.on(r"/users/m-1\?", graph_error(501, "NotImplemented"))
+    with pytest.raises(EntraidError, match="single users"):
+        await members(cloud.directory())
 
 
 @pytest.mark.parametrize("answer", [graph_error(404, "UnknownError"), graph_error(404, "")])

@@ -72,14 +72,16 @@ def decode_group(record: Mapping[str, object]) -> Group:
     )
 
 
-def decode_member(record: Mapping[str, object]) -> Member:
+def decode_member(record: Mapping[str, object], asked: Mapping[str, MemberKind] | None = None) -> Member:
     """A direct member; Graph names its type also where only the id was selected.
+
+    `asked` holds what was found by asking, by id, of those whose type is not named.
 
     Raises:
         OddRecord: It has no id, or nothing tells what it is.
     """
-    kind = member_kind(record)
     member_id = decode_id(record)
+    kind = member_kind(record) or (asked or {}).get(member_id)
     if kind is None:
         raise OddRecord("it has no `@odata.type`")
     return Member(member_id, kind)

@@ -88,7 +88,7 @@ class _Part:
         """
         if not is_first_round:
             _refuse_lost(self.odd, subject=GROUPS)
-        _refuse_untold(self.items, self.odd_members, is_first_round=is_first_round)
+        _refuse_untold(self.odd_members, is_first_round=is_first_round)
         return FeedPage(self.items, self.odd + self.odd_members, delta_link)
 
 
@@ -225,18 +225,17 @@ def _is_untracked(name: str) -> bool:
     return name in _UNTRACKED or ("_" in name and not name.startswith("extension_"))
 
 
-def _refuse_untold(items: Sequence[GroupFeedItem], odd: Sequence[Skipped], *, is_first_round: bool) -> None:
-    """Ends a round that tells of none of a page's new members what it is: without them groups would look smaller.
+def _refuse_untold(odd: Sequence[Skipped], *, is_first_round: bool) -> None:
+    """Ends a round that does not tell of a new member what it is: without it the group would look smaller.
 
     Raises:
         FeedUnsupported: In a first round: lists may tell.
         ListExpired: In a later one.
     """
-    came = (not member.is_removed for item in items if isinstance(item, GroupChange) for member in item.members)
     untold = next((one for one in odd if one.id), None)
-    if untold is None or any(came):
+    if untold is None:
         return
-    text = f"the groups' feed does not tell what its members are: of `{untold.id}`, {untold.problem}"
+    text = f"the groups' feed does not tell what a member is: of `{untold.id}`, {untold.problem}"
     raise FeedUnsupported(text) if is_first_round else ListExpired(text)
 
 

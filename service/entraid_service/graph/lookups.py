@@ -106,6 +106,17 @@ class Lookups:
             return not error.is_missing_object
         return True
 
+    async def kind_of(self, member_id: str) -> MemberKind:
+        """What an object is whose id is all that is told of it; one that is gone by now is no user and no group.
+
+        Raises:
+            NotOffered: Graph tells no single users or groups.
+        """
+        _, plain = self._queries.user(UserId(member_id), ())
+        if await self._object(plain, subject=USERS, decode=decode_user, asked_for=member_id) is not None:
+            return MemberKind.USER
+        return MemberKind.OTHER if await self.group(GroupId(member_id)) is None else MemberKind.GROUP
+
     async def with_managers(self, page: Page[User]) -> Page[User]:
         """The same users, each with the manager that is read for him."""
         try:

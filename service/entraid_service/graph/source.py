@@ -38,7 +38,9 @@ class GraphDirectory:
         self._reader = Reader(base=base, caller=caller, limits=limits)
         self._hidden = HiddenMemberships(caller=caller, tokens=tokens, queries=self._queries)
         self._lookups = Lookups(reader=self._reader, queries=self._queries, hidden=self._hidden)
-        self._members = MemberLists(reader=self._reader, queries=self._queries, hidden=self._hidden)
+        self._members = MemberLists(
+            reader=self._reader, queries=self._queries, hidden=self._hidden, lookups=self._lookups
+        )
         self._feeds = Feeds(reader=self._reader, queries=self._queries, hidden=self._hidden, lookups=self._lookups)
 
     @property

@@ -15,8 +15,8 @@ import jwt
 from entraid_service.errors import CredentialsRejected
 from entraid_service.model.ids import TenantId, is_guid
 
-_SKEW = timedelta(minutes=2)
-"""How far Entra's clock and ours may be apart."""
+_SKEW = timedelta(minutes=5)
+"""How far Entra's clock and ours may be apart; as much as Microsoft's own libraries allow."""
 
 _CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant of all personal accounts: nobody administers it."""
@@ -57,6 +57,20 @@ def key_id_of(token: str) -> str:
     return str(head.get("kid", ""))
 
 
+def claimed_tenant(token: str) -> TenantId:
+    """The tenant that an ID token names, before anything of it is believed: whose keys and issuer to check it by.
+
+    Raises:
+        CredentialsRejected: It names none that can be connected.
+    """
+    return _tenant(_claims(token, key=None))
+
+
+def unknown_tenant() -> CredentialsRejected:
+    """What is to be said of a token whose tenant Entra does not know."""
+    return _flawed("was not issued by the tenant that it names, for Entra knows none of this id")
+
+
 def proven_tenant(token: str, *, key: PublishedKey | None, expected: Expected, now: datetime) -> TenantId:
     """The tenant of the person whom the token is about.
 
@@ -71,8 +85,8 @@ def proven_tenant(token: str, *, key: PublishedKey | None, expected: Expected, n
     """
     if key is None:
         raise _flawed("is signed with a key that Entra does not publish")
-    claims = _verified(token, key)
-    if claims.get("aud") != expected.client_id:
+    claims = _claims(token, key=key)
+    if not _is_for(expected.client_id, claims.get("aud")):
         raise _flawed("was issued to another app")
     tenant_id = _tenant(claims)
     _check_issuer(claims, tenant_id, key=key, expected=expected)
@@ -82,9 +96,11 @@ def proven_tenant(token: str, *, key: PublishedKey | None, expected: Expected, n
     return tenant_id
 
 
-def _verified(token: str, key: PublishedKey) -> Mapping[str, object]:
+def _claims(token: str, *, key: PublishedKey | None) -> Mapping[str, object]:
+    """The claims; without a key as they stand there, for anybody to have written."""
     # Only the signature: PyJWT would compare the times with its own clock, and knows no issuer with a tenant in it.
     unchecked: jwt.types.Options = {
+        "verify_signature": key is not None,
         "verify_exp": False,
         "verify_nbf": False,
         "verify_iat": False,
@@ -94,7 +110,9 @@ def _verified(token: str, key: PublishedKey) -> Mapping[str, object]:
         "verify_jti": False,
     }
     try:
-        claims: Mapping[str, object] = jwt.decode(token, key.key, algorithms=[_ALGORITHM], options=unchecked)
+        claims: Mapping[str, object] = jwt.decode(
+            token, key.key if key else "", algorithms=[_ALGORITHM], options=unchecked
+        )
     except jwt.InvalidTokenError as error:
         raise _flawed("has a signature that is not Entra's") from error
     return claims
@@ -112,6 +130,12 @@ def _tenant(claims: Mapping[str, object]) -> TenantId:
     return TenantId(tenant.lower())
 
 
+def _is_for(client_id: str, audience: object) -> bool:
+    """Whether the app is the audience, and the only one: with several, another one could pass the token on."""
+    only = audience[0] if isinstance(audience, list) and len(audience) == 1 else audience
+    return isinstance(only, str) and only.lower() == client_id.lower()
+
+
 def _check_issuer(claims: Mapping[str, object], tenant_id: TenantId, *, key: PublishedKey, expected: Expected) -> None:
     templates = [expected.issuer, *([key.issuer] if key.issuer else [])]
     if any(claims.get("iss") != template.replace(_TENANT_IN_ISSUER, tenant_id) for template in templates):
@@ -123,6 +147,8 @@ def _check_times(claims: Mapping[str, object], now: datetime) -> None:
     if expiry is None or now.timestamp() >= expiry + _SKEW.total_seconds():
         raise _flawed("has expired")
     for name in ("nbf", "iat"):
+        if name == "nbf" and name not in claims:
+            continue  # OpenID Connect requires the other one only
         since = _seconds(claims, name)
         if since is None or now.timestamp() < since - _SKEW.total_seconds():
             raise _flawed("is not valid yet")

@@ -1,15 +1,12 @@
-"""The public keys that Entra signs ID tokens with. Blocking: threads only.
+"""The public keys that Entra signs a tenant's ID tokens with. Blocking: threads only.
 
-Read from the discovery documents, kept for a day, read again when a token names a key that is not among them.
+Read from the tenant's own discovery documents, anew for each sign-in: there are few, and keys roll over.
 
 https://learn.microsoft.com/entra/identity-platform/signing-key-rollover
 """
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 import jwt
@@ -17,57 +14,39 @@ import jwt
 from entraid_service.oauth.idtoken import PublishedKey
 from entraid_service.oauth.wire import BrokenAnswer, LoginHttp
 
-_GOOD_FOR = timedelta(days=1)
-"""What the document's own Cache-Control says."""
-
 
 @dataclass(frozen=True, slots=True)
-class _Published:
+class PublishedKeys:
+    """What a tenant's documents say of its ID tokens: who issues them (may be a template), the keys by their ids."""
+
     issuer: str
     keys: Mapping[str, PublishedKey]
-    read_at: float
+
+    def find(self, key_id: str) -> PublishedKey | None:
+        """The key of this id; for a token that names none, the key if there is only one."""
+        if not key_id and len(self.keys) == 1:
+            return next(iter(self.keys.values()))
+        return self.keys.get(key_id)
 
 
-class PublishedKeys:
-    """The keys of one authority; used by any thread.
+def published_keys(configuration_url: str, *, http: LoginHttp) -> PublishedKeys:
+    """Reads the documents.
 
     Args:
-        configuration_url: The OpenID configuration that serves every organization, whose issuer is a template.
-        http: Makes an HTTP client.
+        configuration_url: The OpenID configuration of the tenant.
+        http: The client.
+
+    Raises:
+        RefusedDocument: There is no such tenant, or its documents are not given.
+        requests.RequestException: As `LoginHttp`; the documents could not be read.
     """
-
-    def __init__(self, configuration_url: str, *, http: Callable[[], LoginHttp]) -> None:
-        self._url = configuration_url
-        self._http = http
-        self._lock = threading.Lock()
-        self._published: _Published | None = None
-
-    def find(self, key_id: str) -> tuple[str, PublishedKey | None]:
-        """The issuer (a template), and the key of this id if there is one.
-
-        Raises:
-            requests.RequestException: as `LoginHttp`; the documents could not be read.
-        """
-        with self._lock:
-            published = self._published
-            is_old = published is None or time.monotonic() - published.read_at > _GOOD_FOR.total_seconds()
-            if published is None or is_old or key_id not in published.keys:
-                published = self._published = self._read()
-            return published.issuer, published.keys.get(key_id)
-
-    def _read(self) -> _Published:
-        http = self._http()
-        try:
-            configuration = http.get(self._url).json() or {}
-            issuer, keys_url = configuration.get("issuer"), configuration.get("jwks_uri")
-            if not isinstance(issuer, str) or not isinstance(keys_url, str):
-                raise BrokenAnswer("the OpenID configuration names no issuer or no keys")
-            if _origin(keys_url) != _origin(self._url):
-                raise BrokenAnswer("the OpenID configuration names keys of another host")
-            document = http.get(keys_url).json() or {}
-        finally:
-            http.close()
-        return _Published(issuer, dict(_keys(document)), time.monotonic())
+    configuration = http.get(configuration_url).json() or {}
+    issuer, keys_url = configuration.get("issuer"), configuration.get("jwks_uri")
+    if not isinstance(issuer, str) or not isinstance(keys_url, str):
+        raise BrokenAnswer("the OpenID configuration names no issuer or no keys")
+    if _origin(keys_url) != _origin(configuration_url):
+        raise BrokenAnswer("the OpenID configuration names keys of another host")
+    return PublishedKeys(issuer, dict(_keys(http.get(keys_url).json() or {})))
 
 
 def _keys(document: Mapping[str, object]) -> Iterator[tuple[str, PublishedKey]]:

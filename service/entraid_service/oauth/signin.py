@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -21,18 +22,19 @@ from entraid_service.model.secret import Secret
 from entraid_service.oauth.applogin import LoginSite, failure, without
 from entraid_service.oauth.credentials import MsalCredential, OwnApp, secret_of
 from entraid_service.oauth.diagnose import diagnose, diagnose_redirect
-from entraid_service.oauth.idtoken import Expected, key_id_of, proven_tenant
+from entraid_service.oauth.idtoken import Expected, claimed_tenant, key_id_of, proven_tenant, unknown_tenant
 from entraid_service.oauth.msalapp import MSAL_FAILURES, MsalApp, build_app
-from entraid_service.oauth.publishedkeys import PublishedKeys
+from entraid_service.oauth.publishedkeys import PublishedKeys, published_keys
 from entraid_service.oauth.tenants import authority_of, configuration_url
 from entraid_service.oauth.threads import LoginThreads
-from entraid_service.oauth.wire import LOGIN_FAILURES, LoginHttp
+from entraid_service.oauth.wire import LOGIN_FAILURES, LoginHttp, RefusedDocument
 from entraid_service.ports.consent import SignIn
 
 T = TypeVar("T")
 
 _ANY_ORGANIZATION = "organizations"
 _STATE_BYTES = 32
+_NO_SUCH_TENANT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 _ANSWERS = ("code", "state")
 """What is taken over from a redirect; anybody can put more into one."""
 
@@ -46,7 +48,6 @@ class MsalSignIn:
         self._site = site
         self._threads = threads
         self._warnings_lock = threading.Lock()
-        self._keys = PublishedKeys(configuration_url(site.url, _ANY_ORGANIZATION), http=site.http)
 
     @property
     def client_id(self) -> str:
@@ -126,14 +127,23 @@ class MsalSignIn:
 
     def _prove(self, memory: dict[str, object], answer: Mapping[str, str], *, http: LoginHttp) -> TenantId:
         token = self._redeem(memory, answer, http=http)
-        try:
-            issuer, key = self._keys.find(key_id_of(token))
-        except LOGIN_FAILURES as error:
-            raise self._site.unreachable(error) from error
+        key_id = key_id_of(token)
+        published = self._published(claimed_tenant(token), http=http)
         # MSAL sends the digest of the nonce that it keeps.
         nonce = hashlib.sha256(str(memory.get("nonce", "")).encode()).hexdigest()
-        expected = Expected(client_id=self._app.client_id, nonce=nonce, issuer=issuer)
-        return proven_tenant(token, key=key, expected=expected, now=datetime.now(UTC))
+        expected = Expected(client_id=self._app.client_id, nonce=nonce, issuer=published.issuer)
+        return proven_tenant(token, key=published.find(key_id), expected=expected, now=datetime.now(UTC))
+
+    def _published(self, tenant_id: TenantId, *, http: LoginHttp) -> PublishedKeys:
+        """The issuer and the keys of a tenant that is only claimed yet, as our authority tells them and no other."""
+        try:
+            return published_keys(configuration_url(self._site.url, tenant_id), http=http)
+        except RefusedDocument as error:
+            if error.answer.status_code in _NO_SUCH_TENANT:
+                raise unknown_tenant() from error
+            raise self._site.unreachable(error) from error
+        except LOGIN_FAILURES as error:
+            raise self._site.unreachable(error) from error
 
     def _redeem(self, memory: dict[str, object], answer: Mapping[str, str], *, http: LoginHttp) -> str:
         """The ID token for a code."""
