@@ -112,6 +112,30 @@ async def test_a_restored_user_keeps_a_manager_who_is_not_told(tmp_path: Path) -
         await is_true(lab)
 
 
+async def test_a_restored_user_keeps_a_manager_whom_no_single_answer_tells(tmp_path: Path) -> None:
+    """Where every single user seems to have none, the first round of the feed tells who has one."""
+    later_rounds = Fault(path=r"/users/delta.*deltatoken", times=None, rewrite=Rewrite(conceal=("manager@delta",)))
+    async with laboratory(contoso(), tmp_path) as lab:
+        lab.emulator.faults.add(EXPAND_REFUSED, NO_MANAGER_AS_IF_NONE, later_rounds)
+        await is_true(lab)
+        lab.tenant.directory.delete_user(contoso_id("u", 5))
+        await is_true(lab)
+        lab.tenant.directory.restore_user(contoso_id("u", 5))
+        await is_true(lab)
+
+
+async def test_a_new_user_without_a_manager_is_believed_to_have_none_where_others_are_told(tmp_path: Path) -> None:
+    """That costs one more request and no full read."""
+    async with laboratory(contoso(), tmp_path) as lab:
+        await is_true(lab)
+        lab.tenant.directory.set_manager(contoso_id("u", 5), None)
+        lab.tenant.directory.delete_user(contoso_id("u", 5))
+        await is_true(lab)
+        lab.tenant.directory.restore_user(contoso_id("u", 5))
+        run = await lab.sync()
+        assert run.mode is SyncMode.INCREMENTAL
+
+
 async def test_a_name_that_graph_compares_by_its_case_is_found(tmp_path: Path) -> None:
     """Names compare here as decisions compare them, whatever the filter of a Graph does."""
     async with laboratory(contoso(), tmp_path, groups_to_sync=("ENGINEERING",)) as lab:

@@ -7,6 +7,7 @@ member of whom they do not tell it either is asked for by its id: left out, the 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from yarl import URL
 
@@ -50,7 +51,7 @@ class MemberLists:
                 async for raw in pages:
                     may_be_concealed = may_be_concealed and not raw.records
                     kinds = await self._asked_kinds(raw)
-                    yield await decode_page(raw.records, lambda one: decode_member(one, kinds), what="members")
+                    yield await decode_page(raw.records, partial(decode_member, asked=kinds), what="members")
         except GraphRefused as error:
             if error.is_missing_object and not await self._is_there(group_id):
                 raise GroupGone(f"group `{group_id}` was deleted while it was read") from error

@@ -27,7 +27,7 @@ from entraid_service.store.increment import apply_changes, count_removed
 from entraid_service.store.leases import Leases
 from entraid_service.store.links import save_links, served_links
 from entraid_service.store.runrows import write_ended
-from entraid_service.store.served import served_groups, served_nesting, served_users
+from entraid_service.store.served import served_groups, served_nesting, served_users, served_with_managers
 from entraid_service.store.serving import check_served, next_revision, note_groups, serve, serve_as_of
 from entraid_service.store.staging import SqliteStaging
 
@@ -64,6 +64,10 @@ class SqliteDirectory:
     async def groups(self, version: SnapshotVersion, ids: Sequence[GroupId]) -> list[Group]:
         """Those of these groups that are served; see the port."""
         return await served_groups(self._database, version, ids)
+
+    async def some_with_managers(self, version: SnapshotVersion, *, limit: int) -> list[User]:
+        """Some served users who have a manager; see the port."""
+        return await served_with_managers(self._database, version, limit=limit)
 
     async def nesting(self, version: SnapshotVersion) -> list[tuple[GroupId, GroupId]]:
         """Every edge from group to group that is served; see the port."""

@@ -1,6 +1,7 @@
 """What is served, read by whoever is about to change it: always of the very version that the changes are for."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from entraid_service.model.directory import Group, User
@@ -16,6 +17,7 @@ T = TypeVar("T")
 
 # Rows that are decoded on the event loop at a time: some milliseconds.
 _IDS_PER_QUERY = 500
+_SAMPLE = "SELECT object_id, record FROM directory_user WHERE generation = ? ORDER BY object_id LIMIT ?"
 _NESTING = "SELECT group_id, child_id FROM nesting WHERE generation = ?"
 
 
@@ -27,6 +29,15 @@ async def served_users(database: Database, version: SnapshotVersion, ids: Sequen
 async def served_groups(database: Database, version: SnapshotVersion, ids: Sequence[GroupId]) -> list[Group]:
     """Those of these groups that are served; see `DirectoryStore.groups`."""
     return await _read(database, version, ids, table="directory_group", decode=rows.decode_group)
+
+
+async def served_with_managers(database: Database, version: SnapshotVersion, *, limit: int) -> list[User]:
+    """Some who have a manager, among the first that are served; see `DirectoryStore.some_with_managers`."""
+    async with database.reading() as db:
+        await check_served(db, version)
+        found = await db.execute_fetchall(_SAMPLE, (version.generation, _IDS_PER_QUERY))
+    users = (rows.decode_user(key, record) for key, record in found)
+    return list(islice((user for user in users if user.manager_id is not None), limit))
 
 
 async def served_nesting(database: Database, version: SnapshotVersion) -> list[tuple[GroupId, GroupId]]:

@@ -24,6 +24,9 @@ from entraid_service.turns import in_turns
 _NEW_FOR = timedelta(minutes=15)
 """Who was made no longer than this before the last sync is new, not restored."""
 
+_WITNESSES = 3
+"""Users with a manager who are asked for before somebody is believed to have none; one may just have lost his."""
+
 _MOST_ASKED_ABOUT = 1_000
 """Users whose groups are asked for one by one; where there are more, a full read costs less."""
 
@@ -128,4 +131,22 @@ class UserQuestions:
             return await self.source.user(user_id, self.selected)
 
         read = await answers(ask, sorted(ids))
+        if any(user is not None and user.manager_id is None for user in read.values()):
+            await self._check_managers_are_told()
         return {user_id: user for user_id, user in read.items() if user is not None}
+
+    async def _check_managers_are_told(self) -> None:
+        """Looks whether Graph tells the manager of a single user at all: one that does not says that there is none.
+
+        Raises:
+            FullReadNeeded: It tells none of those who have one.
+        """
+        if "manager" not in self.base.scope.attributes:
+            return
+        witnesses = await self.store.some_with_managers(self.base, limit=_WITNESSES)
+        for witness in witnesses:
+            found = await self.source.user(witness.id, ())
+            if found is not None and found.manager_id is not None:
+                return
+        if witnesses:
+            raise FullReadNeeded("Microsoft Graph tells no manager of a single user, not even where there is one")
