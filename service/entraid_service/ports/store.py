@@ -178,7 +178,10 @@ class DirectoryStore(Protocol):
         """Those of these groups that are served, as `users`."""
 
     async def some_with_managers(self, version: SnapshotVersion, *, limit: int) -> list[User]:
-        """At most so many served users who have a manager, as `users`; only the first few hundred are looked at."""
+        """At most so many served users who have a manager, each another one, as `users`.
+
+        Only the first few hundred users are looked at.
+        """
 
     async def nesting(self, version: SnapshotVersion) -> list[tuple[GroupId, GroupId]]:
         """Every (group, group that is its direct member) that is served, as `users`."""

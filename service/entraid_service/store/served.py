@@ -32,12 +32,13 @@ async def served_groups(database: Database, version: SnapshotVersion, ids: Seque
 
 
 async def served_with_managers(database: Database, version: SnapshotVersion, *, limit: int) -> list[User]:
-    """Some who have a manager, among the first that are served; see `DirectoryStore.some_with_managers`."""
+    """Some who have a manager, each another one; see `DirectoryStore.some_with_managers`."""
     async with database.reading() as db:
         await check_served(db, version)
         found = await db.execute_fetchall(_SAMPLE, (version.generation, _IDS_PER_QUERY))
     users = (rows.decode_user(key, record) for key, record in found)
-    return list(islice((user for user in users if user.manager_id is not None), limit))
+    by_manager = {user.manager_id: user for user in users if user.manager_id is not None}
+    return list(islice(by_manager.values(), limit))
 
 
 async def served_nesting(database: Database, version: SnapshotVersion) -> list[tuple[GroupId, GroupId]]:

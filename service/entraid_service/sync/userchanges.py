@@ -27,6 +27,9 @@ _NEW_FOR = timedelta(minutes=15)
 _WITNESSES = 3
 """Users with a manager who are asked for before somebody is believed to have none; one may just have lost his."""
 
+_CANDIDATES = 30
+"""Users among whom they are looked for."""
+
 _MOST_ASKED_ABOUT = 1_000
 """Users whose groups are asked for one by one; where there are more, a full read costs less."""
 
@@ -90,7 +93,10 @@ class UserQuestions:
             # Whom the feed tells may have been there for long, of no interest until now: it tells what changed of him,
             # and not his manager, say, who stayed the same.
             ours = set(added) - served.keys() | found.asked.keys()
-        found.put.update(await self._read(ours - found.removed - found.put.keys()))
+        read = await self._read(ours - found.removed - found.put.keys())
+        if any(user.manager_id is None for user in read.values()):
+            await self._check_managers_are_told(told)
+        found.put.update(read)
         return found
 
     async def _ask_about(
@@ -131,22 +137,27 @@ class UserQuestions:
             return await self.source.user(user_id, self.selected)
 
         read = await answers(ask, sorted(ids))
-        if any(user is not None and user.manager_id is None for user in read.values()):
-            await self._check_managers_are_told()
         return {user_id: user for user_id, user in read.items() if user is not None}
 
-    async def _check_managers_are_told(self) -> None:
+    async def _check_managers_are_told(self, told: UserFold) -> None:
         """Looks whether Graph tells the manager of a single user at all: one that does not says that there is none.
 
         Raises:
             FullReadNeeded: It tells none of those who have one.
         """
-        if "manager" not in self.base.scope.attributes:
-            return
-        witnesses = await self.store.some_with_managers(self.base, limit=_WITNESSES)
-        for witness in witnesses:
+        witnesses = await self._witnesses(told) if "manager" in self.base.scope.attributes else []
+        for witness in witnesses[:_WITNESSES]:
             found = await self.source.user(witness.id, ())
             if found is not None and found.manager_id is not None:
                 return
         if witnesses:
             raise FullReadNeeded("Microsoft Graph tells no manager of a single user, not even where there is one")
+
+    async def _witnesses(self, told: UserFold) -> list[User]:
+        """Users who have a manager for all that is known: neither he nor they were told of in this round."""
+        users = await self.store.some_with_managers(self.base, limit=_CANDIDATES)
+        managers = {user.manager_id for user in users if user.manager_id is not None}
+        if self.base.scope.is_whole_directory:
+            managers = {user.id for user in await self.store.users(self.base, sorted(managers))}
+        moved = told.changed.keys() | told.removed
+        return [user for user in users if user.id not in moved and user.manager_id in managers - told.removed]
