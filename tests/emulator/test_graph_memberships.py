@@ -26,6 +26,29 @@ def wire(start: Start) -> Wire:
     return own
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/groups/{ENGINEERING}/members",
+        f"/groups/{ENGINEERING}/members/microsoft.graph.user",
+        f"/groups/{ENGINEERING}/transitiveMembers",
+        f"/groups/{ENGINEERING}/transitiveMembers/microsoft.graph.group",
+        f"/users/{ON_CALL_USER}/memberOf",
+        f"/users/{ON_CALL_USER}/transitiveMemberOf/microsoft.graph.group",
+        f"/groups/{ALPHA}/transitiveMemberOf",
+        f"/groups/{ALPHA}/transitiveMemberOf/microsoft.graph.group",
+    ],
+)
+def test_memberships_are_counted_as_text(wire: Wire, path: str) -> None:
+    """As many as the list holds, for those who send the header."""
+    listed = wire.whole(f"{path}?$count=true", EVENTUAL)
+    for query in ("", "?$top=1", "?$skiptoken=none"):
+        counted = wire.get(f"{path}/$count{query}", EVENTUAL)
+        assert (counted.text, counted.headers["Content-Type"]) == (str(len(listed)), "text/plain")
+    assert listed
+    assert wire.error(f"{path}/$count") == (400, "Request_BadRequest", "$count is not currently supported.")
+
+
 def post(wire: Wire, path: str, body: object) -> requests.Response:
     """POST a JSON document with a good token."""
     headers = {"Authorization": f"Bearer {wire.token()}"}

@@ -4,12 +4,14 @@ No page is empty while it has a next one, unless that is asked for: msgraph-core
 even if that has a nextLink, so the emulator looks one object ahead.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
 from entraid_emulator.directory import Entry
-from entraid_emulator.graph.call import Call
+from entraid_emulator.graph.call import Answer, Call
+from entraid_emulator.graph.errors import bad_request
 from entraid_emulator.graph.filter_syntax import Tree, parse_filter
 from entraid_emulator.graph.filters import compile_filter, ids_asked_for
 from entraid_emulator.graph.schema import EntityType
@@ -53,6 +55,19 @@ def members(call: Call, group: ObjectId, *, odata_type: str | None, start: int) 
         entry = None if member is None else call.directory.find(member)
         if entry is not None and odata_type in {None, entry.odata_type}:
             yield ordinal, entry
+
+
+def counted(handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+    """Answers `$count` behind a list that counts on its first page, as text."""
+
+    def count(call: Call) -> Answer:
+        if not call.options.is_eventual:
+            raise bad_request("$count is not currently supported.")
+        answer = handler(replace(call, options=replace(call.options, count=True, skiptoken=None)))
+        assert not isinstance(answer.body, int)  # noqa: S101 - lists are documents
+        return Answer(int(str(answer.body["@odata.count"])))
+
+    return count
 
 
 def list_body(

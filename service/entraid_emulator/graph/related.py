@@ -75,6 +75,11 @@ def group_transitive_member_of(call: Call) -> Answer:
     return _groups(call, groups_above(call.directory, _group(call)), None)
 
 
+def group_transitive_groups(call: Call) -> Answer:
+    """`GET /groups/{id}/transitiveMemberOf/microsoft.graph.group`."""
+    return _groups(call, groups_above(call.directory, _group(call)), GROUP_TYPE)
+
+
 def _members(call: Call, odata_type: str | None) -> Answer:
     group = visible_group(call)
     ranked = [] if group is None else call.closures.below(call.directory, group)

@@ -1,12 +1,13 @@
 """The URLs of the Graph side: which handler answers, with which permissions, at which cost. A table and its reading."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from entraid_emulator.graph import actions, delta, groups, organization, related, users
 from entraid_emulator.graph.call import Answer, Call
 from entraid_emulator.graph.costs import resource_units
+from entraid_emulator.graph.lists import counted
 from entraid_emulator.graph.options import Pairs, QueryOptions, parse, parse_nothing
 from entraid_emulator.graph.permissions import (
     CHECK_MEMBERSHIP,
@@ -77,7 +78,7 @@ class Route:
         return keys
 
 
-ROUTES = (
+_ROUTES = (
     Route("/users", READ_USERS, users.list_users, 2),
     Route("/users/$count", READ_USERS, users.count_users, 2),
     Route("/users/delta", TRACK_USERS, delta.users_delta, parse=parse_nothing),
@@ -105,6 +106,11 @@ ROUTES = (
     Route("/groups/{object}/memberOf", READ_GROUP_MEMBER_OF, related.group_member_of),
     Route("/groups/{object}/memberOf/microsoft.graph.group", READ_GROUP_MEMBER_OF, related.group_groups),
     Route("/groups/{object}/transitiveMemberOf", READ_GROUP_TRANSITIVE_MEMBER_OF, related.group_transitive_member_of),
+    Route(
+        "/groups/{object}/transitiveMemberOf/microsoft.graph.group",
+        READ_GROUP_TRANSITIVE_MEMBER_OF,
+        related.group_transitive_groups,
+    ),
     Route("/organization", READ_ORGANIZATION, organization.list_organizations),
     *(
         route
@@ -117,6 +123,17 @@ ROUTES = (
         )
     ),
     Route("/directoryObjects/getByIds", READ_DIRECTORY, actions.get_by_ids, 5, "POST", less_for_select=3),
+)
+
+_COUNTED = frozenset({"members", "transitiveMembers", "memberOf", "transitiveMemberOf"})
+
+ROUTES = (
+    *_ROUTES,
+    *(
+        replace(route, path=f"{route.path}/$count", handler=counted(route.handler))
+        for route in _ROUTES
+        if not _COUNTED.isdisjoint(route.path.split("/"))
+    ),
 )
 
 
