@@ -90,7 +90,7 @@ async def test_what_is_not_there_is_not_found(store: Store) -> None:
     """Each read of an unknown connection says so."""
     gone = ConnectionId("gone")
     for call in (store.connections.get(gone), store.connections.credential(gone), store.connections.delete(gone)):
-        with pytest.raises(ResourceNotFound, match="`gone`"):
+        with pytest.raises(ResourceNotFound, match="`connections/gone`"):
             await call
 
 
