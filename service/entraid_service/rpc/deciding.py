@@ -13,7 +13,7 @@ from entraid_service.model.decision import Decision
 from entraid_service.observe.audit import Asker, Record
 from entraid_service.rpc.conditions import ConditionCache, Prepared
 from entraid_service.rpc.facades import Facades
-from entraid_service.rpc.freshness import Served
+from entraid_service.rpc.freshness import Label, Served
 
 
 class CallContext(Protocol):
@@ -72,17 +72,22 @@ class Decider:
             StoreUnavailable: The database cannot be read.
         """
         decision = decide(served.snapshot, prepared.compiled, user, explain=explain)
+        return decision, self.noted(decision, user, prepared.digest, served.label, asker)
+
+    def noted(self, decision: Decision, user: str, digest: str, label: Label, asker: Asker | None) -> str:
+        """Counts a decision that is given to a caller and takes note of it; `digest` is that of the condition.
+
+        Returns:
+            The id it is noted under.
+        """
         decision_id = self._new_decision_id()
         self._count_decision(decision.is_allowed)
         if asker is not None:
-            label = served.label
             # By position: by name it would take twice as long.
             self._note(
-                Record(
-                    decision_id, self._now(), asker, user, prepared.digest, decision, label.version, label.message.token
-                )
+                Record(decision_id, self._now(), asker, user, digest, decision, label.version, label.message.token)
             )
-        return decision, decision_id
+        return decision_id
 
 
 def condition_of(request: pb.EvaluateAccessRequest) -> pb.Condition | None:

@@ -14,17 +14,25 @@ class DecisionIds:
     """Makes ids, none of them twice. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._random = _digits()
+        self._ends = _ends()
+        self._milliseconds = 0
+        self._start = ""
 
     def new(self) -> str:
         """A fresh UUID of version 7."""
-        stamp = f"{time.time_ns() // 1_000_000:012x}"
-        random = next(self._random)
-        return f"{stamp[:8]}-{stamp[8:]}-7{random[:3]}-{_VARIANT[random[3]]}{random[4:7]}-{random[7:]}"
+        now = time.time_ns() // 1_000_000
+        if now != self._milliseconds:
+            digits = f"{now:012x}"
+            self._milliseconds = now
+            self._start = f"{digits[:8]}-{digits[8:]}-"
+        return self._start + next(self._ends)
 
 
-def _digits() -> Iterator[str]:
-    """19 random hexadecimal digits each time."""
+def _ends() -> Iterator[str]:
+    """What follows the time: version, variant and 74 random bits."""
     while True:
         drawn = os.urandom(10 * _DRAWN).hex()
-        yield from [drawn[start : start + 19] for start in range(0, len(drawn), 20)]
+        yield from [
+            f"7{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
+            for digits in (drawn[start : start + 20] for start in range(0, len(drawn), 20))
+        ]

@@ -3,78 +3,93 @@
 Plain is a request of user and condition, as nearly all are. Whatever else there is to it (a consistency, a trace, an
 error, a connection that was not asked about since the last sync) is left to `access_service`, which answers everything:
 then the answer is None, and nothing has been done yet.
+
+A decision depends on its request and the snapshot alone. So what was decided lately is kept, under the request's bytes,
+and given again while that very snapshot is served: with an id and a record of its own each time.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from entraid.v1 import access_service_pb2 as pb
-from entraid_service.errors import EntraidError, InvalidField
-from entraid_service.evaluate import Compiled
+from entraid_service.errors import InvalidField, StoreUnavailable
+from entraid_service.evaluate import decide
+from entraid_service.model.decision import Decision
 from entraid_service.model.ids import ConnectionId
 from entraid_service.observe.audit import Asker
-from entraid_service.rpc.answers import AnswerWriter
-from entraid_service.rpc.conditions import Prepared
+from entraid_service.rpc.answers import AnswerWriter, with_decision_id
 from entraid_service.rpc.deciding import CallContext, Decider
-from entraid_service.rpc.freshness import Served, ServedSnapshots
+from entraid_service.rpc.freshness import Label, ServedSnapshots
 from entraid_service.rpc.names import CONNECTIONS, LONGEST_ID, USERS
-from entraid_service.rpc.status import from_error
 from entraid_service.rpc.validate import MOST_EVALUATIONS
 from entraid_service.rpc.wire import delimited, parts, repeated, tag
+from entraid_service.snapshot.recent import Recent
 
-_EVALUATION = bytes(
+_EVALUATION: Final = bytes(
     (tag(pb.EvaluateAccessRequest.USER_FIELD_NUMBER), tag(pb.EvaluateAccessRequest.CONDITION_FIELD_NUMBER))
 )
-_REQUESTS = tag(pb.BatchEvaluateAccessRequest.REQUESTS_FIELD_NUMBER)
-_RESULTS = pb.BatchEvaluateAccessResponse.RESULTS_FIELD_NUMBER
-_RESPONSE = pb.BatchEvaluateAccessResponse.Result.RESPONSE_FIELD_NUMBER
+_REQUESTS: Final = tag(pb.BatchEvaluateAccessRequest.REQUESTS_FIELD_NUMBER)
+_RESULTS: Final = pb.BatchEvaluateAccessResponse.RESULTS_FIELD_NUMBER
+_RESPONSE: Final = pb.BatchEvaluateAccessResponse.Result.RESPONSE_FIELD_NUMBER
+_MOST_KEPT: Final = 16 * 1024 * 1024
+"""Bytes, roughly: some ten thousand decisions."""
+_ENTRY: Final = 1024
+"""What one takes beside its request and answer."""
 
 
-class _Question(NamedTuple):
-    """Who is asked about, what has to hold, and the data at hand."""
+class _Decided(NamedTuple):
+    """A decision and its answer but for the id; `label` is that of the snapshot it was taken from."""
 
+    connection_id: ConnectionId
+    label: Label
     user: str
-    prepared: Prepared[Compiled]
-    served: Served
+    digest: str
+    decision: Decision
+    answer: bytes
 
 
 class Shortcut:
-    """Answers plain requests. What it takes in and gives out are serialized messages."""
+    """Answers plain requests. What it takes in and gives out are serialized messages. Belongs to one event loop."""
 
     def __init__(self, decider: Decider, served: ServedSnapshots) -> None:
         self._decider = decider
         self._served = served
         self._conditions = decider.conditions
         self._writer = AnswerWriter()
+        self._kept: Recent[bytes, _Decided] = Recent(_MOST_KEPT)
 
     def evaluate(self, data: bytes, context: CallContext) -> bytes | None:
-        """EvaluateAccess.
-
-        Raises:
-            StoreUnavailable: The database cannot be read.
-        """
-        question = self._question(data)
-        return None if question is None else self._answer(question, self._decider.asker(context))
+        """EvaluateAccess."""
+        decided = self._decided(data)
+        return None if decided is None else self._given(decided, self._decider.asker(context))
 
     def batch(self, data: bytes, context: CallContext) -> bytes | None:
-        """BatchEvaluateAccess, if every request in it is plain: nothing waits in between, so one snapshot answers.
-
-        What cannot be decided is told in its place.
-        """
+        """BatchEvaluateAccess, if every request in it is plain: nothing waits in between, so one snapshot answers."""
         requests = repeated(data, _REQUESTS)
         if requests is None or len(requests) > MOST_EVALUATIONS:
             return None
-        questions = []
+        found: list[_Decided] = []
         for request in requests:
-            question = self._question(request)
-            if question is None:
+            decided = self._decided(request)
+            if decided is None:
                 return None
-            questions.append(question)
+            found.append(decided)
         asker = self._decider.asker(context)
-        return b"".join([self._result(question, asker) for question in questions])
+        return b"".join([delimited(_RESULTS, delimited(_RESPONSE, self._given(decided, asker))) for decided in found])
 
-    def _question(self, data: bytes) -> _Question | None:
+    def _decided(self, data: bytes) -> _Decided | None:
+        kept = self._kept.get(data)
+        if kept is not None:
+            served = self._served.peek(kept.connection_id)
+            if served is not None and served.label is kept.label:
+                return kept
+        decided = self._decide(data)
+        if decided is not None:
+            self._kept.put(data, decided, weight=_ENTRY + len(data) + len(decided.answer))
+        return decided
+
+    def _decide(self, data: bytes) -> _Decided | None:
         found = parts(data, _EVALUATION)
         if found is None:
             return None
@@ -86,18 +101,14 @@ class Shortcut:
             served = self._served.peek(ConnectionId(parent[len(CONNECTIONS) :]))
             if served is None:
                 return None
-            return _Question(user, self._conditions.prepared_bytes(found[1]), served)
-        except (UnicodeDecodeError, DecodeError, InvalidField):
+            prepared = self._conditions.prepared_bytes(found[1])
+            decision = decide(served.snapshot, prepared.compiled, user)
+        except (UnicodeDecodeError, DecodeError, InvalidField, StoreUnavailable):
             return None
+        label = served.label
+        answer = self._writer.written(decision, label)
+        return _Decided(label.version.connection_id, label, user, prepared.digest, decision, answer)
 
-    def _result(self, question: _Question, asker: Asker | None) -> bytes:
-        try:
-            return delimited(_RESULTS, delimited(_RESPONSE, self._answer(question, asker)))
-        except EntraidError as error:
-            result = pb.BatchEvaluateAccessResponse.Result(error=from_error(error))
-            return pb.BatchEvaluateAccessResponse(results=[result]).SerializeToString()
-
-    def _answer(self, question: _Question, asker: Asker | None) -> bytes:
-        user, prepared, served = question
-        decision, decision_id = self._decider.decided(user, prepared, served, asker)
-        return self._writer.written(decision, served, decision_id)
+    def _given(self, decided: _Decided, asker: Asker | None) -> bytes:
+        _, label, user, digest, decision, answer = decided
+        return with_decision_id(answer, self._decider.noted(decision, user, digest, label, asker))
