@@ -28,7 +28,7 @@ from entraid.v1 import (
 from entraid_emulator import Emulator
 
 GRPCURL = Path(sys.executable).with_name("grpcurl")
-START_SECONDS = 30.0
+START_SECONDS = 50.0
 CALL_SECONDS = 30.0
 STOP_SECONDS = 10.0
 """A container is killed ten seconds after it was asked to stop."""

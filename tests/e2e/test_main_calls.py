@@ -1,4 +1,3 @@
-import time
 from datetime import timedelta
 
 import pytest
@@ -54,10 +53,9 @@ def test_connect_answers_with_what_entra_granted(service: Service, emulator: Emu
 def test_sync_moves_while_it_is_watched_and_ends_with_what_changed(service: Service, quick: Emulator) -> None:
     """Sync returns at once; WatchSyncRun shows the run from start to end with growing counters."""
     name = connect(service, connect_request(quick, "watched")).name
-    quick.latency = timedelta(milliseconds=300)
-    begun = time.monotonic()
+    quick.latency = timedelta(seconds=1)  # of each request; watchers are told once a second
     run = start_sync(service, name)
-    assert time.monotonic() - begun < 2
+    assert run.state in {SyncRun.STATE_PENDING, SyncRun.STATE_RUNNING}
     assert run.name.startswith(f"{name}/syncRuns/")
 
     steps = watch(service, run.name)
