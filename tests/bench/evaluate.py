@@ -7,8 +7,8 @@ the plot of latency over load, the figures in `build/bench/evaluate.json`.
 """
 
 import argparse
+import itertools
 import json
-import secrets
 import shutil
 import statistics
 import sys
@@ -52,20 +52,24 @@ def main() -> int:
 def _measure(
     database: Path, folder: Path, rounds: int, seconds: float
 ) -> tuple[list[Figure], dict[str, list[tuple[float, float]]]]:
+    seeds = itertools.count(1)  # new questions in each round: what was decided lately is kept
+
+    def asked(server: Server, **order: object) -> Round:
+        return load(server, **{"seconds": seconds, "seed": next(seeds), **order})
+
     with nothing(folder) as peer, ours(database, folder, workers=1) as one:
-        load(one, seconds=2 * seconds)  # whoever is asked about often is known from here on
+        asked(one, seconds=2 * seconds)  # whoever is asked about often is known from here on
+        alone = {"seconds": seconds / 2, "connections": 1, "streams": 1}
         found = in_turns(
             rounds,
             {
-                "unary": lambda: load(one, seconds=seconds),
-                "nothing": lambda: load(peer, seconds=seconds),
-                "batch": lambda: load(one, seconds=seconds, method="BatchEvaluateAccess", connections=2, streams=1),
-                "stream": lambda: load(one, seconds=seconds, method="StreamEvaluateAccess"),
-                "single": lambda: load(one, seconds=seconds / 2, connections=1, streams=1),
-                "single nothing": lambda: load(peer, seconds=seconds / 2, connections=1, streams=1),
-                "single cold": lambda: load(  # a seed of its own each time: nobody is to be known
-                    one, seconds=seconds / 2, connections=1, streams=1, cold=True, seed=secrets.randbelow(10_000)
-                ),
+                "unary": lambda: asked(one),
+                "nothing": lambda: asked(peer),
+                "batch": lambda: asked(one, method="BatchEvaluateAccess", connections=2, streams=1),
+                "stream": lambda: asked(one, method="StreamEvaluateAccess"),
+                "single": lambda: asked(one, **alone),
+                "single nothing": lambda: asked(peer, **alone),
+                "single cold": lambda: asked(one, **alone, cold=True),
             },
         )
         curves = {
@@ -73,14 +77,19 @@ def _measure(
             "do-nothing handler": [_point(peer, streams) for streams in _LOADS],
         }
         memory = max(one.resident_mib())
-        with ours(database, folder, workers=2) as two:
-            load(two, seconds=2 * seconds)
-            scaled = in_turns(
+        spread = {"connections": 16, "streams": 2}  # as evenly over two processes as the kernel does it
+        with ours(database, folder, workers=2) as two, nothing(folder, processes=2) as peers:
+            asked(two, **spread, seconds=2 * seconds)
+            found |= in_turns(
                 rounds,
-                {"one": lambda: load(one, seconds=seconds), "two": lambda: load(two, seconds=seconds)},
+                {
+                    "one": lambda: asked(one, **spread),
+                    "two": lambda: asked(two, **spread),
+                    "one nothing": lambda: asked(peer, **spread),
+                    "two nothing": lambda: asked(peers, **spread),
+                },
             )
             memory = max(memory, *two.resident_mib())
-    found |= scaled
     return _figures(found, memory=memory, first=one.first_answer_seconds), curves
 
 
@@ -109,6 +118,7 @@ def _figures(found: dict[str, list[Round]], *, memory: float, first: float) -> l
         Figure("unary, processor time a decision", cost("unary"), "µs"),
         Figure("do-nothing handler, processor time an answer", cost("nothing"), "µs"),
         at_least("two workers against one, decisions/s", rate("two") / rate("one"), 1.5),
+        Figure("two do-nothing processes against one, answers/s", rate("two nothing") / rate("one nothing"), "×"),
         at_least("batches of 500 against unary, decisions/s", rate("batch") / rate("unary"), 10),
         at_least("stream against unary, decisions/s", rate("stream") / rate("unary"), 1.5),
         at_most("memory of a worker", memory, 256, unit="MiB"),
