@@ -4,8 +4,10 @@ import pytest
 
 from entraid_service.model.directory import AttributeValue, User
 from entraid_service.model.ids import UserId
-from entraid_service.snapshot.snapshot import Nobody
-from snapshot.memory import Directory
+from entraid_service.snapshot.catalog import GroupCatalog
+from entraid_service.snapshot.person import Person
+from entraid_service.snapshot.snapshot import Nobody, People, Snapshot
+from snapshot.memory import CONTOSO, Directory, MemoryViews
 
 ADA = UserId("aaaaaaaa-0000-4000-8000-000000000001")
 BOB = UserId("bbbbbbbb-0000-4000-8000-000000000002")
@@ -19,7 +21,7 @@ def user(user_id: UserId, upn: str, **attributes: AttributeValue) -> User:
 def found(name: str, *users: User) -> UserId | Nobody:
     """Whom a name finds among these users."""
     person = Directory(users=users).snapshot().find(name)
-    return person if isinstance(person, Nobody) else person.user.id
+    return person if isinstance(person, Nobody) else person.id
 
 
 @pytest.mark.parametrize(
@@ -86,5 +88,14 @@ def test_one_user_with_an_address_twice_is_not_ambiguous() -> None:
 
 def test_asking_again_reads_nothing_again() -> None:
     """A user who was asked for is kept under every name."""
-    snapshot = Directory(users=(user(ADA, "ada@contoso.example"),)).snapshot()
-    assert snapshot.find("ADA@contoso.example") is snapshot.find("ADA@contoso.example") is snapshot.find(ADA)
+    directory = Directory(users=(user(ADA, "ada@contoso.example"),))
+    views = MemoryViews({CONTOSO: directory})
+    groups = GroupCatalog((), scope=directory.scope)
+    snapshot = Snapshot(directory.version(), view=views.open(), groups=groups, people=People(10_000))
+    snapshot.find("ADA@contoso.example")
+    read = views.reads
+    for name in ("ADA@contoso.example", ADA, "ADA@contoso.example"):
+        person = snapshot.find(name)
+        assert isinstance(person, Person)
+        assert person.id == ADA
+    assert views.reads == read > 0

@@ -19,9 +19,9 @@ def test_what_is_used_stays_while_others_go() -> None:
 
 def test_a_value_too_heavy_is_not_kept_and_pushes_nothing_out() -> None:
     """One enormous user does not empty the cache."""
-    recent: Recent[str, str] = Recent(10)
+    recent: Recent[str, str] = Recent(10, weigh=len)
     recent.put("light", "kept")
-    recent.put("heavy", "dropped", weight=6)
+    recent.put("heavy", "dropped")
     assert recent.get("heavy") is None
     assert recent.get("light") == "kept"
 
@@ -29,13 +29,13 @@ def test_a_value_too_heavy_is_not_kept_and_pushes_nothing_out() -> None:
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 8), st.booleans()), max_size=200))
 def test_it_never_outgrows_its_bound_and_never_lies(steps: list[tuple[int, int, bool]]) -> None:
     """Whatever is done, the weights stay below the bound, and what is found is what was put last."""
-    recent: Recent[int, int] = Recent(16)
+    recent: Recent[int, int] = Recent(16, weigh=int)
     weights: dict[int, int] = {}
     for key, weight, is_put in steps:
         if is_put:
-            recent.put(key, weight, weight=weight)
+            recent.put(key, weight)
             weights[key] = weight
         else:
             assert recent.get(key) in (None, weights.get(key))
-        kept = [found for half in (recent._young, recent._old) for _, found in half.values()]
+        kept = [found for half in (recent._young, recent._old) for found in half.values()]
         assert sum(kept) <= 16

@@ -8,6 +8,7 @@ from typing import Any
 
 from entraid_service.model.directory import Group, MemberKind, Membership, User
 from entraid_service.model.ids import ConnectionId, GroupId, UserId
+from entraid_service.model.keys import Key, decode_id, encode_id
 from entraid_service.store import rows
 from store.tenants import Tenant
 
@@ -40,7 +41,7 @@ def dump_generation(db: sqlite3.Connection, generation: int) -> World:
     groups = [rows.decode_group(*row) for row in _all(db, "object_id, record FROM directory_group", generation)]
     edges = _all(db, "group_id, member_id FROM membership", generation)
     nestings = _all(db, "group_id, child_id FROM nesting", generation)
-    names = {(kind, folded, rows.encode_id(user.id)) for user in users for kind, folded in rows.names_of(user)}
+    names = {(kind, folded, encode_id(user.id)) for user in users for kind, folded in rows.names_of(user)}
     assert set(_all(db, "kind, folded, object_id FROM user_name", generation)) == names
     assert set(_all(db, "group_id, member_id FROM member_of", generation)) == set(edges)
     kept = db.execute("SELECT user_count, group_count, membership_count FROM generation WHERE id = ?", (generation,))
@@ -56,5 +57,5 @@ def _all(db: sqlite3.Connection, what: str, generation: int) -> list[Any]:
     return db.execute(f"SELECT {what} WHERE generation = ?", (generation,)).fetchall()
 
 
-def _edge(row: tuple[rows.Key, ...], kind: MemberKind) -> Membership:
-    return Membership(GroupId(rows.decode_id(row[0])), rows.decode_id(row[1]), kind)
+def _edge(row: tuple[Key, ...], kind: MemberKind) -> Membership:
+    return Membership(GroupId(decode_id(row[0])), decode_id(row[1]), kind)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
+from typing import NamedTuple
 from uuid import UUID
 
 from entraid_service.errors import EntraidError
@@ -12,9 +13,11 @@ from entraid_service.model.changes import FeedLinks
 from entraid_service.model.connection import Connection, ConnectionState
 from entraid_service.model.directory import Group, MemberKind, Membership, User
 from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, TenantId, UserId
+from entraid_service.model.keys import decode_id
 from entraid_service.model.scope import GroupResolution, ResolutionState, Scope
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.model.syncrun import RunState, SyncMode, SyncRun
+from entraid_service.ports.decisions import UserRecord
 from entraid_service.ports.store import DirectoryStore, Staging
 from store.contract import Store
 
@@ -124,3 +127,18 @@ class Tenant:
         version = await commit(store, await self.stage(store.directory, owner), owner.id)
         await store.directory.clean_up()
         return version
+
+
+class Known(NamedTuple):
+    """What decisions are told of a user."""
+
+    user: User
+    direct_groups: frozenset[GroupId]
+
+
+def known(record: UserRecord | None) -> Known | None:
+    """A record, unpacked."""
+    if record is None:
+        return None
+    assert record.id == record.user().id
+    return Known(record.user(), frozenset(GroupId(decode_id(key)) for key in record.group_keys()))

@@ -12,10 +12,23 @@ from entraid_service.model.ids import ConnectionId, GroupId, UserId
 from entraid_service.model.scope import Scope
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.model.syncrun import Changes, SyncRun
-from entraid_service.ports.decisions import UserRecord
 from entraid_service.store import SqliteStore
 from store.dumps import World, dump
-from store.tenants import NOW, Tenant, commit, connection, edge, ended, group, guid, people, person, running
+from store.tenants import (
+    NOW,
+    Known,
+    Tenant,
+    commit,
+    connection,
+    edge,
+    ended,
+    group,
+    guid,
+    known,
+    people,
+    person,
+    running,
+)
 
 CONTOSO = ConnectionId("contoso")
 NESTED = MemberKind.GROUP
@@ -141,14 +154,14 @@ async def test_a_held_view_stays_at_its_moment(store: SqliteStore) -> None:
     assert former is not None
     await apply(store, ChangeSet(users=[person(1, "renamed")], removed=[(group_id(8), guid(1))]))
     await store.directory.clean_up()
-    found = view.user(former, user_id(1))
+    found = known(view.user(former, user_id(1)))
     assert found is not None
-    assert found == UserRecord(person(1), frozenset({group_id(8)}))
+    assert found == Known(person(1), frozenset({group_id(8)}))
     view.close()
     fresh = store.views.open()
     version = fresh.version(CONTOSO)
     assert version is not None
-    found = fresh.user(version, user_id(1))
+    found = known(fresh.user(version, user_id(1)))
     fresh.close()
     assert found is not None
     assert found.direct_groups == frozenset()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entraid_service.model.keys import decode_id, encode_id
 from entraid_service.store import rows
 
 guids = st.uuids().map(str)
@@ -13,7 +14,7 @@ ids = st.one_of(guids, st.text(st.characters(codec="utf-8")), guids.map(lambda t
 @given(ids)
 def test_an_id_comes_back_from_its_key(object_id: str) -> None:
     """Whatever its form."""
-    assert rows.decode_id(rows.encode_id(object_id)) == object_id
+    assert decode_id(encode_id(object_id)) == object_id
 
 
 @given(
@@ -23,7 +24,7 @@ def test_an_id_comes_back_from_its_key(object_id: str) -> None:
 )
 def test_what_only_looks_like_a_guid_is_kept_as_text(texts: list[str]) -> None:
     """Blanks and hyphens in odd places make no other id the same key."""
-    assert len({rows.encode_id(text) for text in texts}) == len(set(texts))
+    assert len({encode_id(text) for text in texts}) == len(set(texts))
 
 
 @given(st.lists(guids, unique=True))
@@ -31,8 +32,8 @@ def test_keys_sort_as_their_ids_do(found: list[str]) -> None:
     """The database orders GUIDs as people read them."""
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE t (key BLOB)")
-    db.executemany("INSERT INTO t VALUES (?)", [(rows.encode_id(text),) for text in found])
-    assert [rows.decode_id(key) for (key,) in db.execute("SELECT key FROM t ORDER BY key")] == sorted(found)
+    db.executemany("INSERT INTO t VALUES (?)", [(encode_id(text),) for text in found])
+    assert [decode_id(key) for (key,) in db.execute("SELECT key FROM t ORDER BY key")] == sorted(found)
     db.close()
 
 

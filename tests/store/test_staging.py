@@ -7,9 +7,23 @@ from entraid_service.errors import DirectoryNotSynced, EntraidError, ResourceNot
 from entraid_service.model.directory import MemberKind, User
 from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, UserId
 from entraid_service.model.syncrun import Changes, RunState
-from entraid_service.ports.decisions import UserRecord
 from store.contract import Store
-from store.tenants import NOW, SCOPE, Tenant, commit, connection, edge, ended, group, guid, people, person, run
+from store.tenants import (
+    NOW,
+    SCOPE,
+    Known,
+    Tenant,
+    commit,
+    connection,
+    edge,
+    ended,
+    group,
+    guid,
+    known,
+    people,
+    person,
+    run,
+)
 
 CONTOSO = ConnectionId("contoso")
 FIRST = Tenant(people(1, 2, 3), [group(8), group(9)], [edge(8, 1), edge(8, 2), edge(9, 8, MemberKind.GROUP)])
@@ -27,13 +41,13 @@ async def served(store: Store) -> list[str]:
     return [user.user_principal_name.partition("@")[0] for user in listing.items]
 
 
-async def look_up(store: Store, number: int) -> UserRecord | None:
+async def look_up(store: Store, number: int) -> Known | None:
     """A user as a decision reads him."""
     view = store.views.open()
     try:
         version = view.version(CONTOSO)
         assert version is not None
-        return view.user(version, UserId(guid(number)))
+        return known(view.user(version, UserId(guid(number))))
     finally:
         view.close()
 
@@ -64,7 +78,7 @@ async def test_a_commit_serves_all_and_saves_the_run(store: Store) -> None:
     saved = await store.runs.get(CONTOSO, SyncRunId("r-1"))
     assert saved == replace(ended(run(CONTOSO)), revision=version.revision, sync_time=NOW)
     found = await look_up(store, 1)
-    assert found == UserRecord(person(1), frozenset({GroupId(guid(8))}))
+    assert found == Known(person(1), frozenset({GroupId(guid(8))}))
 
 
 async def test_a_second_read_replaces_the_first_wholly(store: Store) -> None:
@@ -74,7 +88,7 @@ async def test_a_second_read_replaces_the_first_wholly(store: Store) -> None:
     assert second.revision > first.revision
     assert await served(store) == ["renamed", "user4"]
     assert await look_up(store, 2) is None
-    assert await look_up(store, 1) == UserRecord(person(1, "renamed"), frozenset())
+    assert await look_up(store, 1) == Known(person(1, "renamed"), frozenset())
     listing = await store.lists.groups(CONTOSO, after=None, limit=9)
     assert [(item.group.id, item.member_count) for item in listing.items] == [(guid(9), 0)]
     assert (await store.lists.user(CONTOSO, "user1@contoso.com")).items == []
@@ -89,7 +103,7 @@ async def test_a_discarded_read_leaves_what_was_served(store: Store) -> None:
         await staging.discard()
     await store.directory.clean_up()
     assert await served(store) == ["user1", "user2", "user3"]
-    assert await look_up(store, 2) == UserRecord(person(2), frozenset({GroupId(guid(8))}))
+    assert await look_up(store, 2) == Known(person(2), frozenset({GroupId(guid(8))}))
     await dropped.put_users(people(8))
     with pytest.raises(StoreUnavailable):
         await commit(store, dropped)
@@ -179,7 +193,7 @@ async def test_an_edge_waits_for_its_user_or_group(store: Store) -> None:
     await staging.put_users(people(1))
     await staging.put_groups([group(8)])
     await commit(store, staging)
-    assert await look_up(store, 1) == UserRecord(person(1), frozenset({GroupId(guid(7)), GroupId(guid(8))}))
+    assert await look_up(store, 1) == Known(person(1), frozenset({GroupId(guid(7)), GroupId(guid(8))}))
     (listed,) = (await store.lists.groups(CONTOSO, after=None, limit=9)).items
     assert listed.member_count == 1
 
@@ -229,11 +243,11 @@ async def test_reads_of_two_tenants_do_not_mix(store: Store) -> None:
         version = view.version(name)
         assert version is not None
         assert view.users_named(version, "user1@contoso.com") == [guid(1)]
-        records.append(view.user(version, UserId(guid(1))))
+        records.append(known(view.user(version, UserId(guid(1)))))
     view.close()
     assert records == [
-        UserRecord(person(1), frozenset({GroupId(guid(8))})),
-        UserRecord(person(1, title="theirs"), frozenset({GroupId(guid(9))})),
+        Known(person(1), frozenset({GroupId(guid(8))})),
+        Known(person(1, title="theirs"), frozenset({GroupId(guid(9))})),
     ]
     assert await served(store) == ["user1", "user2", "user3"]
 

@@ -7,10 +7,9 @@ import pytest
 from entraid_service.errors import StoreUnavailable
 from entraid_service.model.directory import MemberKind, User
 from entraid_service.model.ids import ConnectionId, GroupId, UserId
-from entraid_service.ports.decisions import UserRecord
 from entraid_service.store.sqlite import SqliteStore
 from store.contract import Factory, Store
-from store.tenants import Tenant, commit, connection, edge, group, guid, people, person
+from store.tenants import Known, Tenant, commit, connection, edge, group, guid, known, people, person
 
 CONTOSO = ConnectionId("contoso")
 FABRIKAM = ConnectionId("fabrikam")
@@ -36,7 +35,7 @@ async def test_a_view_reads_users_names_groups_and_nesting(store: Store) -> None
     assert version is not None
     assert version == await store.lists.version(CONTOSO)
     assert view.version(FABRIKAM) is None
-    assert view.user(version, UserId(guid(1))) == UserRecord(TENANT.users[0], frozenset({GroupId(guid(8))}))
+    assert known(view.user(version, UserId(guid(1)))) == Known(TENANT.users[0], frozenset({GroupId(guid(8))}))
     assert view.user(version, UserId(guid(2))) is None
     assert view.users_named(version, "ada@contoso.com") == [guid(1)]
     mailed = {mail: view.users_mailed(version, mail) for mail in ("ada@contoso.com", "ada@home", "a@x", "b", "")}
@@ -68,7 +67,7 @@ async def test_a_view_stays_at_its_moment(store: Store) -> None:
     await store.connections.delete(CONTOSO)
     await store.directory.clean_up()
     assert view.version(CONTOSO) == version
-    assert view.user(version, UserId(guid(1))) == UserRecord(TENANT.users[0], frozenset({GroupId(guid(8))}))
+    assert known(view.user(version, UserId(guid(1)))) == Known(TENANT.users[0], frozenset({GroupId(guid(8))}))
     assert len(list(view.groups(version))) == 2
     view.close()
     later = store.views.open()

@@ -48,13 +48,13 @@ def decide(snapshot: Snapshot, compiled: Compiled, user: str, *, explain: bool =
 def decide_about(snapshot: Snapshot, compiled: Compiled, person: Person, *, explain: bool = False) -> Decision:
     """Decides for somebody who is at hand, as `decide` does for whom it finds; he has to be of the same revision."""
     if not person.is_enabled:
-        return _denied(_DISABLED, compiled, explain=explain, user_id=person.user.id)
+        return _denied(_DISABLED, compiled, explain=explain, user_id=person.id)
     result = compiled.test(snapshot, person)
     is_allowed = result.outcome is _SATISFIED
     return Decision(
         is_allowed,
         tuple(carried_by(result) if is_allowed else in_the_way_of(result)),
-        person.user.id,
+        person.id,
         traced(result, node=compiled, snapshot=snapshot, person=person) if explain else None,
     )
 

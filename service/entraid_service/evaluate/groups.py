@@ -1,9 +1,10 @@
 """Conditions on whole groups: is the user in one of these, by object id or display name?
 
 What does not depend on the user (which groups are meant, who is nested in them) is worked out once per revision and
-kept with the groups; per user it takes one comparison of sets. Who cannot be told to be in or not to be in is UNKNOWN.
+kept with the groups; per user it takes one comparison of keys. Who cannot be told to be in or not to be in is UNKNOWN.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from entraid_service.evaluate.result import Finding, Node
@@ -12,6 +13,7 @@ from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import GroupCondition
 from entraid_service.model.decision import Outcome, Reason, ReasonCode
 from entraid_service.model.ids import GroupId, fold, is_guid
+from entraid_service.model.keys import Key, decode_id, encode_id
 from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.snapshot import Snapshot
@@ -21,7 +23,7 @@ from entraid_service.snapshot.snapshot import Snapshot
 class _Target:
     """A group that is asked for; whoever is directly in one of `members` is in it."""
 
-    members: frozenset[GroupId]
+    members: frozenset[Key]
     hit: Finding
 
 
@@ -34,8 +36,8 @@ class _Targets:
     """
 
     targets: tuple[_Target, ...]
-    members: frozenset[GroupId]
-    missing: frozenset[GroupId]
+    members: frozenset[Key]
+    missing: frozenset[Key]
     unknown: Finding | None
     miss: Finding
 
@@ -58,7 +60,7 @@ class GroupLeaf:
     def test(self, snapshot: Snapshot, person: Person) -> Finding:
         """See `Node`."""
         bound = snapshot.groups.bound(self)
-        direct = person.direct_groups
+        direct = person.group_keys
         if not bound.members.isdisjoint(direct):
             for target in bound.targets:
                 if not target.members.isdisjoint(direct):
@@ -66,20 +68,22 @@ class GroupLeaf:
         if bound.unknown is not None:
             return bound.unknown
         if bound.missing and not bound.missing.isdisjoint(direct):
-            return self._unsynced(min(bound.missing.intersection(direct)))
+            return self._unsynced(min(map(decode_id, bound.missing.intersection(direct))))
         return bound.miss
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:
         """See `Node`."""
-        return None if self._is_negative else Candidates(groups.bound(self).members)
+        if self._is_negative:
+            return None
+        return Candidates(frozenset(GroupId(decode_id(key)) for key in groups.bound(self).members))
 
     def bind(self, catalog: GroupCatalog) -> _Targets:
         """Looks up what the values mean at this revision."""
         draft = _Draft()
         for value in self._values:
             self._bind_value(value, catalog, draft)
-        members = frozenset[GroupId]().union(*(target.members for target in draft.targets))
-        missing = frozenset(GroupId(value.lower()) for value in draft.missing if is_guid(value))
+        members = frozenset[Key]().union(*(target.members for target in draft.targets))
+        missing = _keys(value for value in draft.missing if is_guid(value))
         unknown = draft.unknown[0] if draft.unknown else None
         return _Targets(tuple(draft.targets), members, missing, unknown, self._miss(draft.missing))
 
@@ -98,11 +102,11 @@ class GroupLeaf:
             draft.missing.append(value)
 
     def _target(self, group: GroupId, catalog: GroupCatalog) -> _Target:
-        members = frozenset((group,)) if self._direct_only else catalog.closure.contains(group)
+        members = (group,) if self._direct_only else catalog.closure.contains(group)
         outcome = Outcome.NOT_SATISFIED if self._is_negative else Outcome.SATISFIED
         suffix = ", which is ruled out" if self._is_negative else ""
         message = f"the user is in the group `{catalog.label(group)}`{suffix}"
-        return _Target(members, Finding(outcome, Reason(ReasonCode.GROUP_MEMBER, self.field, message), group))
+        return _Target(_keys(members), Finding(outcome, Reason(ReasonCode.GROUP_MEMBER, self.field, message), group))
 
     def _miss(self, missing: list[str]) -> Finding:
         outcome = Outcome.SATISFIED if self._is_negative else Outcome.NOT_SATISFIED
@@ -144,6 +148,10 @@ class _Draft:
     targets: list[_Target] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     unknown: list[Finding] = field(default_factory=list)
+
+
+def _keys(ids: Iterable[str]) -> frozenset[Key]:
+    return frozenset(map(encode_id, ids))
 
 
 def _as_id(value: str, catalog: GroupCatalog) -> GroupId | None:

@@ -2,7 +2,8 @@
 
 import enum
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import msgspec
 
 from entraid_service.model.ids import GroupId, UserId
 
@@ -39,8 +40,7 @@ class ReasonCode(enum.Enum):
     USER_AMBIGUOUS = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """One ground.
 
     `field` is the path of its condition, empty for the user himself; `message` holds no attribute values.
@@ -65,10 +65,10 @@ class Trace:
     children: "tuple[Trace, ...]" = ()
 
 
-class Decision(NamedTuple):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """The answer for one user. Anything but `is_allowed` denies.
 
-    A named tuple, because one is made for each answer and this is the quickest to make.
+    Many are kept, so garbage collection is spared them: nothing in them leads back.
     """
 
     is_allowed: bool

@@ -128,10 +128,11 @@ def _decide(page: EligiblePage, search: Search, records: Sequence[UserRecord], s
     for record in records:
         if len(page.found) == size:
             return
-        decision = decide_about(page.served.snapshot, search.compiled, Person(record), explain=search.explain)
+        person = Person(record)
+        decision = decide_about(page.served.snapshot, search.compiled, person, explain=search.explain)
         if decision.is_allowed:
-            page.found.append(Eligible(record.user, decision))
-        page.reached = record.user.id
+            page.found.append(Eligible(person.user, decision))
+        page.reached = person.id
 
 
 def _narrowed(compiled: Compiled, served: Served) -> Candidates | None:

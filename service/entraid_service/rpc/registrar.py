@@ -1,8 +1,8 @@
 """How the guard gets around a method: each handler is wrapped once, when its service is added to the server.
 
-gRPC's own interceptors are asked anew for every call, which costs as much as a decision. And for every call that comes in,
-grpc.aio goes through all methods that were registered by name, some half a microsecond each. So only those of the hot
-path are; the others are found by a look-up of their own.
+gRPC's own interceptors are asked anew for every call, which costs as much as a decision. And for every call that comes
+in, grpc.aio goes through all methods that were registered by name, half a microsecond for each. So only those of the
+hot path are; the others are found by a look-up of their own.
 """
 
 from __future__ import annotations  # RpcMethodHandler is generic in its stubs only

@@ -8,8 +8,9 @@ A decision depends on its request and the snapshot alone. So what was decided la
 and given again while that very snapshot is served: with an id and a record of its own each time.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 from google.protobuf.message import DecodeError
 
 from entraid.v1 import access_service_pb2 as pb
@@ -38,8 +39,11 @@ _ENTRY: Final = 1024
 """What one takes beside its request and answer."""
 
 
-class _Decided(NamedTuple):
-    """A decision and its answer but for the id; `label` is that of the snapshot it was taken from."""
+class _Decided(msgspec.Struct, frozen=True, gc=False):
+    """A decision and its answer but for the id; `label` is that of the snapshot it was taken from.
+
+    Ten thousand are kept, and garbage collection would go through them again and again.
+    """
 
     connection_id: ConnectionId
     label: Label
@@ -47,6 +51,7 @@ class _Decided(NamedTuple):
     digest: str
     decision: Decision
     answer: bytes
+    weight: int
 
 
 class Shortcut:
@@ -57,7 +62,7 @@ class Shortcut:
         self._served = served
         self._conditions = decider.conditions
         self._writer = AnswerWriter()
-        self._kept: Recent[bytes, _Decided] = Recent(_MOST_KEPT)
+        self._kept: Recent[bytes, _Decided] = Recent(_MOST_KEPT, weigh=lambda decided: decided.weight)
 
     def evaluate(self, data: bytes, context: CallContext) -> bytes | None:
         """EvaluateAccess."""
@@ -86,7 +91,7 @@ class Shortcut:
                 return kept
         decided = self._decide(data)
         if decided is not None:
-            self._kept.put(data, decided, weight=_ENTRY + len(data) + len(decided.answer))
+            self._kept.put(data, decided)
         return decided
 
     def _decide(self, data: bytes) -> _Decided | None:
@@ -107,8 +112,9 @@ class Shortcut:
             return None
         label = served.label
         answer = self._writer.written(decision, label)
-        return _Decided(label.version.connection_id, label, user, prepared.digest, decision, answer)
+        weight = _ENTRY + len(data) + len(answer)
+        return _Decided(label.version.connection_id, label, user, prepared.digest, decision, answer, weight)
 
     def _given(self, decided: _Decided, asker: Asker | None) -> bytes:
-        _, label, user, digest, decision, answer = decided
-        return with_decision_id(answer, self._decider.noted(decision, user, digest, label, asker))
+        decision_id = self._decider.noted(decided.decision, decided.user, decided.digest, decided.label, asker)
+        return with_decision_id(decided.answer, decision_id)

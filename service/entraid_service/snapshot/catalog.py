@@ -56,7 +56,7 @@ class GroupCatalog:
             (fold(found.entry), None) for found in scope.resolutions if found.state is ResolutionState.AMBIGUOUS
         )
         self.closure = GroupClosure(self.names, nesting=nesting, opaque=opaque)
-        self._bound: Recent[object, object] = Recent(_MOST_BOUND)
+        self._bound: Recent[object, Bound] = Recent(_MOST_BOUND, weigh=lambda bound: bound.weight)
 
     def _add(self, group: Group) -> None:
         name = fold(group.display_name)
@@ -87,5 +87,5 @@ class GroupCatalog:
         if kept is not None:
             return cast("B", kept)  # only the line below fills it, with what this very binder made
         made = binder.bind(self)
-        self._bound.put(binder, made, weight=made.weight)
+        self._bound.put(binder, made)
         return made

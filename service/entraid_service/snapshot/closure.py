@@ -38,7 +38,7 @@ class GroupClosure:
         self.outside: frozenset[GroupId] = frozenset(id_ for edge in edges for id_ in edge if id_ not in groups)
         torn = {parent for parent, child in edges if parent in groups and child not in groups}
         self.leaky: frozenset[GroupId] = frozenset(_reached(sorted(self.opaque | torn), self._parents))
-        self._contained: Recent[GroupId, frozenset[GroupId]] = Recent(_MOST_REMEMBERED)
+        self._contained: Recent[GroupId, frozenset[GroupId]] = Recent(_MOST_REMEMBERED, weigh=len)
 
     def contains(self, group: GroupId) -> frozenset[GroupId]:
         """A synced group and every synced group in it: whoever is directly in one of these is in the group."""
@@ -47,7 +47,7 @@ class GroupClosure:
         known = self._contained.get(group)
         if known is None:
             known = frozenset(_reached((group,), self._children))
-            self._contained.put(group, known, weight=len(known))
+            self._contained.put(group, known)
         return known
 
     def above(self, direct: Iterable[GroupId]) -> tuple[GroupId, ...]:

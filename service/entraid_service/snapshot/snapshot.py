@@ -10,10 +10,13 @@ from typing import Final
 from entraid_service.errors import StoreUnavailable
 from entraid_service.model.ids import UserId, fold_name
 from entraid_service.model.snapshot import SnapshotVersion
-from entraid_service.ports import DirectoryView
+from entraid_service.ports import DirectoryView, UserRecord
 from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.recent import Recent
+
+_BYTES_PER_NAME: Final = 10_000
+"""Names are few beside users, as nearly all ask by object id: for each a hundredth of the memory, at most."""
 
 
 class Nobody(enum.Enum):
@@ -26,14 +29,14 @@ class Nobody(enum.Enum):
 class People:
     """The users of one revision that were used lately, and the names they were asked for by.
 
-    `most` bounds the memory, roughly in strings: ten thousand ordinary users have half a million.
+    `most` bounds the memory, roughly in bytes: an ordinary user has five hundred.
     """
 
     __slots__ = ("by_id", "by_name")
 
     def __init__(self, most: int) -> None:
-        self.by_id: Final[Recent[UserId, Person]] = Recent(most)
-        self.by_name: Final[Recent[str, UserId]] = Recent(most // 16)
+        self.by_id: Final[Recent[UserId, UserRecord]] = Recent(most, weigh=lambda record: record.weight)
+        self.by_name: Final[Recent[str, UserId]] = Recent(most // _BYTES_PER_NAME)
 
 
 class Snapshot:
@@ -57,9 +60,9 @@ class Snapshot:
             StoreUnavailable: The database cannot be read.
         """
         # Nearly all ask by object id, as it is written; an id comes before all other names.
-        person = self._people.by_id.get(UserId(name))
-        if person is not None:
-            return person
+        record = self._people.by_id.get(UserId(name))
+        if record is not None:
+            return Person(record)
         user_id = self._people.by_name.get(name)
         if user_id is None:
             found = self._look_up(name)
@@ -75,14 +78,13 @@ class Snapshot:
         Raises:
             StoreUnavailable: The database cannot be read.
         """
-        person = self._people.by_id.get(user_id)
-        if person is None:
+        record = self._people.by_id.get(user_id)
+        if record is None:
             record = self._open_view().user(self.version, user_id)
             if record is None:
                 return None
-            person = Person(record)
-            self._people.by_id.put(user_id, person, weight=person.weight)
-        return person
+            self._people.by_id.put(user_id, record)
+        return Person(record)
 
     def move_to(self, view: DirectoryView) -> None:
         """Reads from another view of the same revision from now on, and closes the former one."""

@@ -59,14 +59,14 @@ class Snapshots:
         views: DirectoryViews,
         *,
         interval: timedelta = timedelta(seconds=1),
-        most_kept: int = 900_000,
+        most_kept: int = 96 * 1024 * 1024,
     ) -> None:
         """Opens nothing yet.
 
         Args:
             views: Where to read from.
             interval: How often `run` looks for what other processes committed.
-            most_kept: Bound of the user records kept per connection, roughly in strings (see `People`).
+            most_kept: Bytes that the user records of all connections take together, roughly.
         """
         self._views = views
         self._interval = interval
@@ -176,7 +176,8 @@ class Snapshots:
             former.move_to(reading.view)
             return
         if reading.groups is not None:
-            people = People(self._most_kept)
+            # Each has a part of it, which it keeps for as long as its data stays the same.
+            people = People(self._most_kept // len(self._slots))
             slot.snapshot = Snapshot(reading.version, view=reading.view, groups=reading.groups, people=people)
         elif former is not None:
             slot.snapshot = former.successor(reading.version, reading.view)

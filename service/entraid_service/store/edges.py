@@ -11,7 +11,7 @@ import aiosqlite
 
 from entraid_service.model.changes import ChangeSet
 from entraid_service.model.directory import MemberKind
-from entraid_service.store.rows import Key, encode_id
+from entraid_service.model.keys import Key, encode_id
 
 _PAIRS = ("added_edge", "added_nesting", "removed_pair", "lost_edge", "lost_nesting")
 _IDS = ("removed_user", "removed_group")

@@ -17,10 +17,10 @@ import aiosqlite
 from entraid_service.errors import InvalidFilter
 from entraid_service.model.filters import MEMBER_COUNT, Comparison, Filter, Membership, leaves
 from entraid_service.model.ids import ConnectionId, GroupId, fold_name
+from entraid_service.model.keys import Key, decode_id, encode_id
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.store import rows
 from entraid_service.store.filters import GroupRows, UserRows, Where, compile_filter
-from entraid_service.store.rows import Key
 
 _STRETCH: Final = 4_000
 """Rows that one statement looks at: some 20 ms."""
@@ -124,7 +124,7 @@ async def _passing(db: aiosqlite.Connection, page: Page, where: Where[R], walk: 
 
 
 async def _group_key(db: aiosqlite.Connection, generation: int, leaf: Membership) -> Key:
-    key = rows.encode_id(leaf.other)
+    key = encode_id(leaf.other)
     if not list(await db.execute_fetchall(_HAS_GROUP, (generation, key))):
         raise InvalidFilter(
             f"no synced group has the object ID `{leaf.other}` at position {leaf.position}: nobody can tell who is in "
@@ -148,14 +148,14 @@ async def _groups_of(db: aiosqlite.Connection, generation: int, leaf: Membership
             outer = [group for group in above.get(waiting.pop(), ()) if group not in found]
             found.update(outer)
             waiting += outer
-    return frozenset(GroupId(rows.decode_id(group)) for group in found)
+    return frozenset(GroupId(decode_id(group)) for group in found)
 
 
 async def _user_key(db: aiosqlite.Connection, generation: int, leaf: Membership) -> Key:
     """The user whom an object id, else a user principal name, else a mail address names; see `Snapshot.find`."""
     folded = fold_name(leaf.other)
     for query, values in (
-        (_HAS_USER, (generation, rows.encode_id(leaf.other.lower()))),
+        (_HAS_USER, (generation, encode_id(leaf.other.lower()))),
         (_NAMED, (generation, rows.UPN, folded)),
         (_NAMED, (generation, rows.MAIL, folded)),
     ):

@@ -16,8 +16,8 @@ import aiosqlite
 from entraid_service.model.directory import Group, User
 from entraid_service.model.filters import MEMBER_COUNT, Comparison, Filter, Junction, Membership, Negation
 from entraid_service.model.ids import GroupId
+from entraid_service.model.keys import Key
 from entraid_service.store.filter_texts import group_test, user_test
-from entraid_service.store.rows import Key
 
 _FUNCTION: Final = "entraid_matches"
 _MATCHES: Final = f"{_FUNCTION}(?, x.object_id, x.record)"

@@ -11,12 +11,12 @@ import aiosqlite
 
 from entraid_service.model.changes import ChangeSet
 from entraid_service.model.directory import Group, User
+from entraid_service.model.keys import Key, encode_id
 from entraid_service.model.syncrun import Changes
 from entraid_service.store import rows
 from entraid_service.store.counts import Counts
 from entraid_service.store.edges import change_edges, lay_out_edges
 from entraid_service.store.outsiders import Outsiders
-from entraid_service.store.rows import Key
 from entraid_service.store.userrows import change_users, delete_users, read_records, user_row
 
 # Users who are encoded or decoded on the event loop at a time: some milliseconds.
@@ -39,8 +39,8 @@ async def apply_changes(
     db: aiosqlite.Connection, generation: int, changes: ChangeSet, *, is_whole_directory: bool
 ) -> Increment:
     """Changes a generation in place; without the whole directory, users who are in no group any more are dropped."""
-    groups = {rows.encode_id(group.id): group for group in changes.groups}
-    users = {rows.encode_id(user.id): user for user in changes.users}
+    groups = {encode_id(group.id): group for group in changes.groups}
+    users = {encode_id(user.id): user for user in changes.users}
     removed_groups = _without(changes.removed_groups, groups)
     groups_deleted = await _delete_groups(db, generation, removed_groups)
     groups_upserted, new_groups = await _put_groups(db, generation, groups)
@@ -68,8 +68,8 @@ async def apply_changes(
 
 async def count_removed(db: aiosqlite.Connection, generation: int, changes: ChangeSet) -> Changes:
     """What a change set would remove of a whole directory, counted without changing anything."""
-    users = _without(changes.removed_users, {rows.encode_id(user.id): user for user in changes.users})
-    groups = _without(changes.removed_groups, {rows.encode_id(group.id): group for group in changes.groups})
+    users = _without(changes.removed_users, {encode_id(user.id): user for user in changes.users})
+    groups = _without(changes.removed_groups, {encode_id(group.id): group for group in changes.groups})
     users_deleted = groups_deleted = 0
     for keys in _steps(users):
         users_deleted += len(await read_records(db, generation, keys))
@@ -124,7 +124,7 @@ async def _put_users(
 
 
 def _without(ids: Iterable[str], came_back: dict[Key, User] | dict[Key, Group]) -> list[Key]:
-    return [key for key in dict.fromkeys(map(rows.encode_id, ids)) if key not in came_back]
+    return [key for key in dict.fromkeys(map(encode_id, ids)) if key not in came_back]
 
 
 def _steps(keys: Sequence[Key]) -> list[Sequence[Key]]:

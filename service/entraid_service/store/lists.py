@@ -14,6 +14,7 @@ from entraid_service.model.candidates import Candidates
 from entraid_service.model.directory import User
 from entraid_service.model.filters import Filter
 from entraid_service.model.ids import ConnectionId, GroupId, UserId, fold_name
+from entraid_service.model.keys import Key, decode_id, encode_id
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports.decisions import UserRecord
 from entraid_service.ports.store import ListedGroup, Listing
@@ -22,7 +23,6 @@ from entraid_service.store.database import Database
 from entraid_service.store.filtered import Found, Page, groups_passing, users_passing
 from entraid_service.store.managers import with_synced_managers
 from entraid_service.store.records import read_records
-from entraid_service.store.rows import Key
 from entraid_service.store.versions import SERVED, decode_version
 
 _USERS = """
@@ -84,7 +84,7 @@ class SqliteLists:
         """The users that a name finds; see the port."""
         async with self._database.reading() as db:
             version = await _version(db, connection_id)
-            found = list(await db.execute_fetchall(_USER, (version.generation, rows.encode_id(name))))
+            found = list(await db.execute_fetchall(_USER, (version.generation, encode_id(name))))
             if not found:
                 named = (version.generation, rows.UPN, fold_name(name))
                 found = list(await db.execute_fetchall(_USERS_NAMED, named))
@@ -107,7 +107,7 @@ class SqliteLists:
         """One group or none; see the port."""
         async with self._database.reading() as db:
             version = await _version(db, connection_id)
-            found = await db.execute_fetchall(_GROUP, (version.generation, rows.encode_id(group_id)))
+            found = await db.execute_fetchall(_GROUP, (version.generation, encode_id(group_id)))
             return Listing([await _listed(db, version, row) for row in found], version)
 
     async def version(self, connection_id: ConnectionId) -> SnapshotVersion:
@@ -138,8 +138,8 @@ async def _listed(db: aiosqlite.Connection, version: SnapshotVersion, row: sqlit
 
 
 def _reached(found: Found) -> str | None:
-    return None if found.reached is None else rows.decode_id(found.reached)
+    return None if found.reached is None else decode_id(found.reached)
 
 
 def _start(after: str | None) -> Key | int:
-    return rows.FIRST_KEY if after is None else rows.encode_id(after)
+    return rows.FIRST_KEY if after is None else encode_id(after)

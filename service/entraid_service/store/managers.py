@@ -9,7 +9,7 @@ from dataclasses import replace
 import aiosqlite
 
 from entraid_service.model.directory import User
-from entraid_service.store.rows import Key, encode_id
+from entraid_service.model.keys import Key, encode_id
 
 _MANAGERS_PER_QUERY = 1_000
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import aiosqlite
 
+from entraid_service.model.keys import Key
 from entraid_service.store import rows
 from entraid_service.store.database import Database
 from entraid_service.store.pieces import pieces
-from entraid_service.store.rows import Key
 from entraid_service.store.userrows import delete_users, user_row
 
 # Users who are looked through at a time, and decoded on the event loop: some milliseconds.

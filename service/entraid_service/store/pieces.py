@@ -1,8 +1,8 @@
 """A generation's users in pieces, so that what is done to all of them takes many short steps."""
 
+from entraid_service.model.keys import Key
 from entraid_service.store import rows
 from entraid_service.store.database import Database
-from entraid_service.store.rows import Key
 
 _END = """
 SELECT object_id FROM directory_user WHERE generation = ? AND object_id > ? ORDER BY object_id LIMIT 1 OFFSET ?

@@ -11,10 +11,10 @@ import aiosqlite
 import msgspec
 
 from entraid_service.model.candidates import Candidates
-from entraid_service.model.ids import GroupId
+from entraid_service.model.ids import UserId
+from entraid_service.model.keys import Key, decode_id, encode_id
 from entraid_service.ports.decisions import UserRecord
-from entraid_service.store import rows
-from entraid_service.store.rows import Key
+from entraid_service.store.packed import packed
 
 _GROUPS_PER_QUERY: Final = 200
 """SQLite joins 500 selects at most: https://www.sqlite.org/limits.html#max_compound_select."""
@@ -72,7 +72,7 @@ async def _candidate_keys(
     db: aiosqlite.Connection, generation: int, start: Key | int, limit: int, among: Candidates
 ) -> list[Key]:
     keys: set[Key] = set()
-    groups = [rows.encode_id(group) for group in among.groups]
+    groups = [encode_id(group) for group in among.groups]
     for first in range(0, len(groups), _GROUPS_PER_QUERY):
         some = groups[first : first + _GROUPS_PER_QUERY]
         query = " UNION ".join([_MEMBERS] * len(some))
@@ -81,7 +81,7 @@ async def _candidate_keys(
     if among.names:
         names = msgspec.json.encode(sorted(among.names)).decode()
         keys.update(row[0] for row in await db.execute_fetchall(_NAMED, (generation, names, start)))
-        ids = (rows.encode_id(name) for name in among.names)
+        ids = (encode_id(name) for name in among.names)
         keys.update(key for key in ids if _order(key) > _order(start))
     return sorted(keys, key=_order)[:limit]
 
@@ -95,13 +95,10 @@ async def _edges_between(
 
 
 def _joined(found: Sequence[sqlite3.Row], edges: Iterable[sqlite3.Row]) -> list[UserRecord]:
-    groups: dict[Key, set[GroupId]] = {}
-    ids: dict[Key, GroupId] = {}
+    groups: dict[Key, list[Key]] = {}
     for member, group in edges:
-        if group not in ids:
-            ids[group] = GroupId(rows.decode_id(group))
-        groups.setdefault(member, set()).add(ids[group])
-    return [UserRecord(rows.decode_user(key, record), frozenset(groups.get(key, ()))) for key, record in found]
+        groups.setdefault(member, []).append(group)
+    return [packed(UserId(decode_id(key)), record, groups.get(key, ())) for key, record in found]
 
 
 def _order(key: Key | int) -> tuple[int, bytes]:

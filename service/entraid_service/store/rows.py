@@ -6,18 +6,15 @@ bytes and a difference can be found by the database; what people may want to loo
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
 
 import msgspec
 
 from entraid_service.model.directory import AttributeValue, Group, GroupKind, User
 from entraid_service.model.ids import GroupId, UserId, fold_name
+from entraid_service.model.keys import Key, decode_id
 from entraid_service.model.report import ErrorReport
 from entraid_service.model.scope import Scope
 from entraid_service.model.syncrun import SyncRun
-
-Key: TypeAlias = bytes | str
-"""An object id as it is stored: 16 bytes for a GUID, else the text itself."""
 
 FIRST_KEY = 0
 """Sorts before every key: SQLite orders integers before texts before blobs."""
@@ -27,8 +24,6 @@ MAIL = 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_GUID_LENGTH = 36
-_GUID_BYTES = 16
 
 
 class _UserRow(msgspec.Struct, array_like=True, frozen=True):
@@ -56,27 +51,6 @@ _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _links = msgspec.json.Decoder(dict[str, str]).decode
 
 
-def encode_id(object_id: str) -> Key:
-    """An object id as a key; two ids are one key only if they are the same GUID or the same text."""
-    if len(object_id) == _GUID_LENGTH and object_id[8] == object_id[13] == object_id[18] == object_id[23] == "-":
-        try:
-            raw = bytes.fromhex(object_id.replace("-", ""))
-        except ValueError:
-            return object_id
-        # `fromhex` skips white space; then the result is short, and the id was no GUID.
-        if len(raw) == _GUID_BYTES:
-            return raw
-    return object_id
-
-
-def decode_id(key: Key) -> str:
-    """The object id of a key."""
-    if isinstance(key, str):
-        return key
-    digits = key.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
 def encode_time(time: datetime) -> int:
     """Microseconds since the epoch, without passing through a float."""
     return (time - _EPOCH) // _MICROSECOND
@@ -94,9 +68,13 @@ def encode_user(user: User) -> bytes:
 
 def decode_user(key: Key, record: bytes) -> User:
     """The user of a row."""
+    return unpack_user(UserId(decode_id(key)), record)
+
+
+def unpack_user(user_id: UserId, record: bytes) -> User:
+    """The user of a record, whose id is known."""
     row = _unpack_user(record)
-    manager_id = UserId(row.manager) if row.manager is not None else None
-    return User(UserId(decode_id(key)), row.attributes, manager_id)
+    return User(user_id, row.attributes, None if row.manager is None else UserId(row.manager))
 
 
 def names_of(user: User) -> Iterator[tuple[int, str]]:

@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from entraid_service.model.directory import Group, User
 from entraid_service.model.ids import GroupId, UserId
+from entraid_service.model.keys import Key, decode_id, encode_id
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.store import rows
 from entraid_service.store.database import Database
-from entraid_service.store.rows import Key
 from entraid_service.store.serving import check_served
 from entraid_service.store.userrows import read_records
 
@@ -46,7 +46,7 @@ async def served_nesting(database: Database, version: SnapshotVersion) -> list[t
     async with database.reading() as db:
         await check_served(db, version)
         found = await db.execute_fetchall(_NESTING, (version.generation,))
-    return [(GroupId(rows.decode_id(group)), GroupId(rows.decode_id(child))) for group, child in found]
+    return [(GroupId(decode_id(group)), GroupId(decode_id(child))) for group, child in found]
 
 
 async def _read(
@@ -60,7 +60,7 @@ async def _read(
     read: list[T] = []
     async with database.reading() as db:
         await check_served(db, version)
-        for keys in _steps(list(dict.fromkeys(map(rows.encode_id, ids)))):
+        for keys in _steps(list(dict.fromkeys(map(encode_id, ids)))):
             records = await read_records(db, version.generation, keys, table=table)
             read += [decode(key, record) for key, record in records.items()]
     return read

@@ -18,6 +18,7 @@ from entraid_service.model.changes import FeedLinks, Removals
 from entraid_service.model.connection import Connection
 from entraid_service.model.directory import Group, MemberKind, Membership, User
 from entraid_service.model.ids import GroupId
+from entraid_service.model.keys import Key, encode_id
 from entraid_service.model.scope import Scope
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.model.syncrun import Changes, SyncRun
@@ -67,10 +68,10 @@ class SqliteStaging:
         self._lock = asyncio.Lock()
         self._compared: tuple[tuple[int, int], Difference] | None = None
         self._prepared: Counts | None = None
-        self._users: dict[rows.Key, UserRow] = {}
-        self._groups: dict[rows.Key, bytes] = {}
-        self._edges: list[tuple[int, rows.Key, rows.Key]] = []
-        self._nestings: list[tuple[int, rows.Key, rows.Key]] = []
+        self._users: dict[Key, UserRow] = {}
+        self._groups: dict[Key, bytes] = {}
+        self._edges: list[tuple[int, Key, Key]] = []
+        self._nestings: list[tuple[int, Key, Key]] = []
 
     async def put_users(self, users: Sequence[User]) -> None:
         """Adds users; see the port."""
@@ -86,7 +87,7 @@ class SqliteStaging:
         async with self._writing():
             for start in range(0, len(groups), _ROWS_PER_TURN):
                 portion = groups[start : start + _ROWS_PER_TURN]
-                self._groups.update((rows.encode_id(group.id), rows.encode_group(group)) for group in portion)
+                self._groups.update((encode_id(group.id), rows.encode_group(group)) for group in portion)
                 await asyncio.sleep(0)
             if len(self._groups) >= _GROUPS_PER_BATCH:
                 await self._flush()
@@ -213,7 +214,7 @@ class SqliteStaging:
 
     def _add_edges(self, memberships: Sequence[Membership]) -> None:
         for edge in memberships:
-            row = (self.generation, rows.encode_id(edge.group_id), rows.encode_id(edge.member_id))
+            row = (self.generation, encode_id(edge.group_id), encode_id(edge.member_id))
             if edge.kind is MemberKind.USER:
                 self._edges.append(row)
             elif edge.kind is MemberKind.GROUP:

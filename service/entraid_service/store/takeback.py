@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
 from entraid_service.model.ids import GroupId
+from entraid_service.model.keys import Key, encode_id
 from entraid_service.store.database import Database
-from entraid_service.store.rows import Key, encode_id
 
 _PER_STEP = 2_000
 _EDGE = (

@@ -12,8 +12,8 @@ import aiosqlite
 import msgspec
 
 from entraid_service.model.directory import User
+from entraid_service.model.keys import Key, encode_id
 from entraid_service.store import rows
-from entraid_service.store.rows import Key
 
 # SQLite takes 32,766 values in one statement at least: https://www.sqlite.org/limits.html#max_variable_number
 _IDS_PER_QUERY = 1_000
@@ -40,7 +40,7 @@ class UserRow(msgspec.Struct, frozen=True, gc=False):
 
 def user_row(user: User) -> UserRow:
     """The row of a user."""
-    return UserRow(rows.encode_id(user.id), rows.encode_user(user), tuple(rows.names_of(user)))
+    return UserRow(encode_id(user.id), rows.encode_user(user), tuple(rows.names_of(user)))
 
 
 async def put_users(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> None:

@@ -18,15 +18,16 @@ from typing import TypeAlias
 from entraid_service.errors import StoreUnavailable
 from entraid_service.model.directory import Group
 from entraid_service.model.ids import ConnectionId, GroupId, UserId
+from entraid_service.model.keys import decode_id, encode_id
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports.decisions import UserRecord
 from entraid_service.store import rows
 from entraid_service.store.faults import meaning
 from entraid_service.store.files import read_only_uri
+from entraid_service.store.packed import packed
 from entraid_service.store.versions import SERVED, decode_version
 
 _IDLE = 4
-_KNOWN_GROUPS = 100_000
 _BUSY_SECONDS = 1.0
 # 8 MiB hold the inner pages of every table at 300,000 users. No memory map: the whole file would count as memory of
 # the process, and the operating system's cache serves a missing page in a microsecond as it is.
@@ -61,13 +62,13 @@ class SqliteView:
 
     def user(self, version: SnapshotVersion, user_id: UserId) -> UserRecord | None:
         """One user by object id; see the port."""
-        key = rows.encode_id(user_id)
+        key = encode_id(user_id)
         with self._lock:
             found = self._rows(_USER, (version.generation, key))
             if not found:
                 return None
             groups = self._rows(_GROUPS_OF, (version.generation, key))
-        return UserRecord(rows.decode_user(key, found[0][0]), self._owner.group_ids(groups))
+        return packed(UserId(decode_id(key)), found[0][0], [row[0] for row in groups])
 
     def users_named(self, version: SnapshotVersion, folded: str) -> list[UserId]:
         """The users of a user principal name; see the port."""
@@ -85,7 +86,7 @@ class SqliteView:
     def nesting(self, version: SnapshotVersion) -> Iterator[tuple[GroupId, GroupId]]:
         """Every edge from group to group; see the port."""
         for row in self._walk(_NESTING, (version.generation,)):
-            yield GroupId(rows.decode_id(row[0])), GroupId(rows.decode_id(row[1]))
+            yield GroupId(decode_id(row[0])), GroupId(decode_id(row[1]))
 
     def close(self) -> None:
         """Ends the view; harmless when repeated."""
@@ -120,7 +121,7 @@ class SqliteView:
     def _named(self, version: SnapshotVersion, kind: int, folded: str) -> list[UserId]:
         with self._lock:
             found = self._rows(_NAMED, (version.generation, kind, folded))
-        return [UserId(rows.decode_id(row[0])) for row in found]
+        return [UserId(decode_id(row[0])) for row in found]
 
     def _rows(self, query: str, values: Sequence[_Value]) -> list[sqlite3.Row]:
         try:
@@ -156,7 +157,6 @@ class SqliteViews:
         self._lock = threading.Lock()
         self._open: set[SqliteView] = set()
         self._idle: list[sqlite3.Connection] = []
-        self._group_ids: dict[rows.Key, GroupId] = {}
         self._is_closed = False
 
     def open(self) -> SqliteView:
@@ -172,19 +172,6 @@ class SqliteViews:
             views = list(self._open)
         for view in views:
             self._put_back(view.renew(self._begin()))
-
-    def group_ids(self, found: list[sqlite3.Row]) -> frozenset[GroupId]:
-        """The group ids of rows: many users share a group, so each id is decoded once and is one object in memory."""
-        known = self._group_ids
-        if len(known) > _KNOWN_GROUPS:
-            known.clear()
-        ids = []
-        for row in found:
-            group_id = known.get(row[0])
-            if group_id is None:
-                group_id = known[row[0]] = GroupId(rows.decode_id(row[0]))
-            ids.append(group_id)
-        return frozenset(ids)
 
     def take_back(self, view: SqliteView, db: sqlite3.Connection, *, is_reusable: bool) -> None:
         """Takes the connection of a view that was closed; one with a walk that did not end keeps its old moment."""

@@ -1,0 +1,34 @@
+"""Object ids in short, as they are stored and compared by the million: 16 bytes for a GUID, else the text itself.
+
+Two ids are one key only if they are the same GUID or the same text.
+"""
+
+from typing import TypeAlias
+
+Key: TypeAlias = bytes | str
+
+KEY_BYTES = 16
+"""What a key that is bytes has of them, always."""
+
+_GUID_LENGTH = 36
+
+
+def encode_id(object_id: str) -> Key:
+    """An object id as a key."""
+    if len(object_id) == _GUID_LENGTH and object_id[8] == object_id[13] == object_id[18] == object_id[23] == "-":
+        try:
+            raw = bytes.fromhex(object_id.replace("-", ""))
+        except ValueError:
+            return object_id
+        # `fromhex` skips white space; then the result is short, and the id was no GUID.
+        if len(raw) == KEY_BYTES:
+            return raw
+    return object_id
+
+
+def decode_id(key: Key) -> str:
+    """The object id of a key."""
+    if isinstance(key, str):
+        return key
+    digits = key.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
