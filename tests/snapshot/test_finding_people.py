@@ -91,7 +91,7 @@ def test_asking_again_reads_nothing_again() -> None:
     directory = Directory(users=(user(ADA, "ada@contoso.example"),))
     views = MemoryViews({CONTOSO: directory})
     groups = GroupCatalog((), scope=directory.scope)
-    snapshot = Snapshot(directory.version(), view=views.open(), groups=groups, people=People(10_000))
+    snapshot = Snapshot(directory.version(), view=views.open(), groups=groups, people=People(1_000_000))
     snapshot.find("ADA@contoso.example")
     read = views.reads
     for name in ("ADA@contoso.example", ADA, "ADA@contoso.example"):

@@ -15,8 +15,8 @@ from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.recent import Recent
 
-_BYTES_PER_NAME: Final = 10_000
-"""Names are few beside users, as nearly all ask by object id: for each a hundredth of the memory, at most."""
+_BYTES_PER_NAME: Final = 2_000
+"""A name takes a tenth of this, and nearly all ask by object id: so names get a tenth of the memory."""
 
 
 class Nobody(enum.Enum):
