@@ -136,7 +136,7 @@ def test_whoever_is_allowed_is_among_the_candidates(question: tuple[World, Rule,
         assert decision.user_id is not None
         person = snapshot.person(decision.user_id)
         assert person is not None
-        assert candidates.groups & person.direct_groups or candidates.names & set(person.names())
+        assert candidates.groups & person.direct_groups() or candidates.names & set(person.names())
 
 
 async def test_a_search_among_many_is_paged_to_the_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from entraid_service.errors import StoreUnavailable
 from entraid_service.model.directory import CORE_ATTRIBUTES, Group, User
 from entraid_service.model.ids import ConnectionId, GroupId, TenantId, UserId, fold_name
-from entraid_service.model.keys import Key, encode_id
+from entraid_service.model.keys import encode_id, key_row
 from entraid_service.model.scope import Scope
 from entraid_service.model.snapshot import SnapshotVersion
+from entraid_service.ports import UserRecord
 from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.snapshot import People, Snapshot
 
@@ -43,32 +44,6 @@ class Directory:
         return Snapshot(version, view=view, groups=groups, people=People(500_000))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A `UserRecord`."""
-
-    known: User
-    direct: frozenset[Key]
-
-    @property
-    def id(self) -> UserId:
-        """See the port."""
-        return self.known.id
-
-    @property
-    def weight(self) -> int:
-        """See the port."""
-        return 500
-
-    def user(self) -> User:
-        """See the port."""
-        return self.known
-
-    def group_keys(self) -> frozenset[Key]:
-        """See the port."""
-        return self.direct
-
-
 class MemoryView:
     """A `DirectoryView` of the directories as they were when it was opened."""
 
@@ -82,11 +57,11 @@ class MemoryView:
         directory = self._directories.get(connection_id)
         return None if directory is None else directory.version(connection_id)
 
-    def user(self, version: SnapshotVersion, user_id: UserId) -> "Known | None":
+    def user(self, version: SnapshotVersion, user_id: UserId) -> UserRecord | None:
         """See the port."""
         directory = self._read(version)
-        direct = frozenset(encode_id(group) for group, member in directory.members if member == user_id)
-        return next((Known(user, direct) for user in directory.users if user.id == user_id), None)
+        direct = key_row([encode_id(group) for group, member in directory.members if member == user_id])
+        return next((UserRecord(user, direct) for user in directory.users if user.id == user_id), None)
 
     def users_named(self, version: SnapshotVersion, folded: str) -> list[UserId]:
         """See the port."""

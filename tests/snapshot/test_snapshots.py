@@ -44,7 +44,7 @@ def groups_of(snapshot: Snapshot | None) -> frozenset[GroupId]:
     assert snapshot is not None
     person = snapshot.find("ada@contoso.example")
     assert isinstance(person, Person)
-    return person.direct_groups
+    return person.direct_groups()
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ from entraid_service.model.changes import FeedLinks
 from entraid_service.model.connection import Connection, ConnectionState
 from entraid_service.model.directory import Group, MemberKind, Membership, User
 from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, TenantId, UserId
-from entraid_service.model.keys import decode_id
+from entraid_service.model.keys import decode_id, keys_in
 from entraid_service.model.scope import GroupResolution, ResolutionState, Scope
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.model.syncrun import RunState, SyncMode, SyncRun
@@ -140,5 +140,4 @@ def known(record: UserRecord | None) -> Known | None:
     """A record, unpacked."""
     if record is None:
         return None
-    assert record.id == record.user().id
-    return Known(record.user(), frozenset(GroupId(decode_id(key)) for key in record.group_keys()))
+    return Known(record.user, frozenset(GroupId(decode_id(key)) for key in keys_in(record.direct_groups)))

@@ -84,13 +84,13 @@ async def test_a_manager_is_shown_if_he_is_synced_too(store: Store) -> None:
     assert listed == [users[0], person(2)]
     for user in listed:
         assert (await store.lists.user(CONTOSO, user.id)).items == [user]
-    assert [found.user() for found in (await store.lists.records(CONTOSO, after=None, limit=9)).items] == users
+    assert [found.user for found in (await store.lists.records(CONTOSO, after=None, limit=9)).items] == users
     view = store.views.open()
     version = view.version(CONTOSO)
     assert version is not None
     records = [view.user(version, user.id) for user in users]
     view.close()
-    assert [record.user() for record in records if record is not None] == users
+    assert [record.user for record in records if record is not None] == users
 
 
 async def test_attributes_come_back_as_they_were(store: Store) -> None:

@@ -17,7 +17,7 @@ from entraid_service.graph.client import MicrosoftGraph
 from entraid_service.graph.limits import Limits
 from entraid_service.model.connection import ClientSecret, Connection
 from entraid_service.model.ids import ConnectionId, UserId
-from entraid_service.model.keys import decode_id
+from entraid_service.model.keys import decode_id, keys_in
 from entraid_service.model.secret import Secret
 from entraid_service.model.syncrun import Changes, SyncMode, SyncRun
 from entraid_service.oauth.keys import EncryptionKey
@@ -197,7 +197,7 @@ async def served(store: SqliteStore, connection_id: ConnectionId) -> Copy:
         for user_id in users:
             record = view.user(version, UserId(user_id))
             assert record is not None
-            edges.update((decode_id(key), user_id) for key in record.group_keys())
+            edges.update((decode_id(key), user_id) for key in keys_in(record.direct_groups))
     finally:
         view.close()
     # A manager who is not served himself compares by id only; whether Graph still names one who is gone is its affair.

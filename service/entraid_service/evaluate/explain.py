@@ -29,4 +29,4 @@ def traced(result: Result, *, node: Node, snapshot: Snapshot, person: Person) ->
 def _path(finding: Finding, snapshot: Snapshot, person: Person) -> tuple[GroupId, ...]:
     if finding.group is None or finding.outcome is not Outcome.SATISFIED:
         return ()
-    return snapshot.groups.closure.path(person.direct_groups, finding.group)
+    return snapshot.groups.closure.path(person.direct_groups(), finding.group)

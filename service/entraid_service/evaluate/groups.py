@@ -60,7 +60,7 @@ class GroupLeaf:
     def test(self, snapshot: Snapshot, person: Person) -> Finding:
         """See `Node`."""
         bound = snapshot.groups.bound(self)
-        direct = person.group_keys
+        direct = person.group_keys()
         if not bound.members.isdisjoint(direct):
             for target in bound.targets:
                 if not target.members.isdisjoint(direct):

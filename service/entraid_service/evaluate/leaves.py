@@ -157,7 +157,7 @@ class ManagerLeaf:
         """See `Node`."""
         if _MANAGER not in snapshot.version.scope.attributes:
             return self._managers_unknown
-        manager_id = person.user.manager_id
+        manager_id = person.manager_id
         if manager_id is None:
             return self._answers.miss
         if self._is_for_any:

@@ -60,7 +60,7 @@ class GroupPatternLeaf:
         if self._matches([names[group] for group in groups]):
             return self._hit(next(group for group in groups if self._matches((names[group],))), catalog)
         if_none = catalog.bound(self).finding
-        if if_none is self._miss and not person.direct_groups <= names.keys():
+        if if_none is self._miss and not person.direct_groups() <= names.keys():
             return self._in_unsynced
         return if_none
 
@@ -90,7 +90,7 @@ class GroupPatternLeaf:
 
     def _groups_of(self, person: Person, catalog: GroupCatalog) -> Sequence[GroupId]:
         if self._direct_only:
-            return catalog.closure.known(person.direct_groups)
+            return catalog.closure.known(person.direct_groups())
         return person.groups(catalog.closure)
 
     def _hit(self, group: GroupId, catalog: GroupCatalog) -> Finding:

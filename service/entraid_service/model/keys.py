@@ -3,14 +3,16 @@
 Two ids are one key only if they are the same GUID or the same text.
 """
 
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 Key: TypeAlias = bytes | str
 
-KEY_BYTES = 16
-"""What a key that is bytes has of them, always."""
+KeyRow: TypeAlias = bytes | tuple[Key, ...]
+"""Keys in the least memory: joined, if all of them are bytes."""
 
 _GUID_LENGTH = 36
+_KEY_BYTES = 16
 
 
 def encode_id(object_id: str) -> Key:
@@ -21,7 +23,7 @@ def encode_id(object_id: str) -> Key:
         except ValueError:
             return object_id
         # `fromhex` skips white space; then the result is short, and the id was no GUID.
-        if len(raw) == KEY_BYTES:
+        if len(raw) == _KEY_BYTES:
             return raw
     return object_id
 
@@ -32,3 +34,16 @@ def decode_id(key: Key) -> str:
         return key
     digits = key.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def key_row(keys: Sequence[Key]) -> KeyRow:
+    """Keys in a row."""
+    joinable = [key for key in keys if isinstance(key, bytes)]
+    return b"".join(joinable) if len(joinable) == len(keys) else tuple(keys)
+
+
+def keys_in(row: KeyRow) -> Collection[Key]:
+    """The keys of a row."""
+    if isinstance(row, bytes):
+        return [row[start : start + _KEY_BYTES] for start in range(0, len(row), _KEY_BYTES)]
+    return row

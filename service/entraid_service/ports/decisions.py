@@ -1,32 +1,23 @@
 """What a decision reads."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from entraid_service.model.directory import Group, User
 from entraid_service.model.ids import ConnectionId, GroupId, UserId
-from entraid_service.model.keys import Key
+from entraid_service.model.keys import KeyRow
 from entraid_service.model.snapshot import SnapshotVersion
 
 T = TypeVar("T")
 
 
-class UserRecord(Protocol):
-    """A user as a decision reads him. Many are kept in memory, so one is small, and unpacked when it is looked at."""
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """A user as a decision reads him, with the groups that he is in directly (known to the snapshot or not)."""
 
-    @property
-    def id(self) -> UserId:
-        """The object id."""
-
-    @property
-    def weight(self) -> int:
-        """How many bytes of memory this takes, roughly."""
-
-    def user(self) -> User:
-        """The user, unpacked anew for each call."""
-
-    def group_keys(self) -> Collection[Key]:
-        """The groups that the user is in directly, known to the snapshot or not."""
+    user: User
+    direct_groups: KeyRow = b""
 
 
 class DirectoryView(Protocol):

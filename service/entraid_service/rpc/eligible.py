@@ -128,7 +128,7 @@ def _decide(page: EligiblePage, search: Search, records: Sequence[UserRecord], s
     for record in records:
         if len(page.found) == size:
             return
-        person = Person(record)
+        person = Person.of(record)
         decision = decide_about(page.served.snapshot, search.compiled, person, explain=search.explain)
         if decision.is_allowed:
             page.found.append(Eligible(person.user, decision))

@@ -1,37 +1,68 @@
 """A user as conditions compare him: names, attribute texts and groups in their folded forms.
 
-Made for one decision from what is kept of him. Nothing is compared here.
+Nothing is compared here.
 """
 
 import json
-from collections.abc import Collection, Iterator
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping
+
+import msgspec
 
 from entraid_service.model.directory import AttributeValue, Scalar, User
 from entraid_service.model.ids import GroupId, UserId, fold, fold_name
-from entraid_service.model.keys import Key, decode_id
+from entraid_service.model.keys import Key, KeyRow, decode_id, keys_in
 from entraid_service.ports import UserRecord
 from entraid_service.snapshot.closure import GroupClosure
 
+_MOST_GROUPS_KEPT = 256
+"""Groups above a user that are kept; the few who have more pay for the walk each time."""
+_BASE_BYTES = 600
+"""What a person takes beside the values of attributes and the groups."""
+_VALUE_BYTES = 80
+_KEY_BYTES = 100
 
-class Person:
-    """One user at one revision."""
 
-    __slots__ = ("_above", "_names", "group_keys", "id", "is_enabled", "user")
+class Person(msgspec.Struct, gc=False, eq=False):
+    """One user at one revision.
 
-    def __init__(self, record: UserRecord) -> None:
-        user = record.user()
-        self.user: Final[User] = user
-        self.id: Final[UserId] = user.id
-        self.is_enabled: Final = user.is_enabled
-        self.group_keys: Final[Collection[Key]] = record.group_keys()
-        self._names: tuple[str, ...] | None = None
-        self._above: tuple[GroupId, ...] | None = None
+    Tens of thousands are kept, and garbage collection, which would go through them again and again, is spared them:
+    nothing in them leads back.
+    """
+
+    id: UserId
+    attributes: Mapping[str, AttributeValue]
+    manager_id: UserId | None
+    is_enabled: bool
+    _groups: KeyRow
+    _names: tuple[str, ...] | None = None
+    _above: tuple[GroupId, ...] | None = None
+
+    @classmethod
+    def of(cls, record: UserRecord) -> "Person":
+        """The person of a record."""
+        user = record.user
+        return cls(user.id, user.attributes, user.manager_id, user.is_enabled, record.direct_groups)
 
     @property
+    def weight(self) -> int:
+        """How many bytes of memory this takes, roughly."""
+        values = self.attributes.values()
+        lists = sum(len(value) for value in values if isinstance(value, list))
+        groups = len(self._groups) * (1 if isinstance(self._groups, bytes) else _KEY_BYTES)
+        return _BASE_BYTES + groups + _VALUE_BYTES * (len(values) + lists)
+
+    @property
+    def user(self) -> User:
+        """As the directory has him."""
+        return User(self.id, self.attributes, self.manager_id)
+
+    def group_keys(self) -> Collection[Key]:
+        """The groups that the user is in directly, by key."""
+        return keys_in(self._groups)
+
     def direct_groups(self) -> frozenset[GroupId]:
-        """The groups that the user is in directly, by their ids."""
-        return frozenset([GroupId(decode_id(key)) for key in self.group_keys])
+        """The groups that the user is in directly."""
+        return frozenset([GroupId(decode_id(key)) for key in keys_in(self._groups)])
 
     def names(self) -> tuple[str, ...]:
         """Object id, user principal name and mail addresses, in the form of `fold_name`."""
@@ -43,7 +74,7 @@ class Person:
 
     def texts(self, attribute: str) -> tuple[str, ...]:
         """The texts of an attribute's values, in the form of `fold`; none if it is empty."""
-        value = self.user.id if attribute == "id" else self.user.attributes.get(attribute)
+        value = self.id if attribute == "id" else self.attributes.get(attribute)
         if type(value) is str:  # nearly always
             return (fold(value),) if value else ()
         return () if value is None else tuple(folded_texts(value))
@@ -51,13 +82,16 @@ class Person:
     def has_parts(self, attribute: str) -> bool:
         """Whether any part of this complex attribute is set."""
         beginning = f"{attribute}."
-        return any(name.startswith(beginning) for name in self.user.attributes)
+        return any(name.startswith(beginning) for name in self.attributes)
 
     def groups(self, closure: GroupClosure) -> tuple[GroupId, ...]:
         """Every synced group that the user is in, nearest first; `closure` has to be that of the same revision."""
-        if self._above is None:
-            self._above = closure.above(self.direct_groups)
-        return self._above
+        if self._above is not None:
+            return self._above
+        above = closure.above(self.direct_groups())
+        if len(above) <= _MOST_GROUPS_KEPT:
+            self._above = above
+        return above
 
 
 def folded_texts(value: AttributeValue) -> Iterator[str]:

@@ -10,13 +10,10 @@ from typing import Final
 from entraid_service.errors import StoreUnavailable
 from entraid_service.model.ids import UserId, fold_name
 from entraid_service.model.snapshot import SnapshotVersion
-from entraid_service.ports import DirectoryView, UserRecord
+from entraid_service.ports import DirectoryView
 from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.recent import Recent
-
-_BYTES_PER_NAME: Final = 2_000
-"""A name takes a tenth of this, and nearly all ask by object id: so names get a tenth of the memory."""
 
 
 class Nobody(enum.Enum):
@@ -29,14 +26,14 @@ class Nobody(enum.Enum):
 class People:
     """The users of one revision that were used lately, and the names they were asked for by.
 
-    `most` bounds the memory, roughly in bytes: an ordinary user has five hundred.
+    `most` bounds the memory, roughly in bytes: an ordinary user has one or two thousand.
     """
 
     __slots__ = ("by_id", "by_name")
 
     def __init__(self, most: int) -> None:
-        self.by_id: Final[Recent[UserId, UserRecord]] = Recent(most, weigh=lambda record: record.weight)
-        self.by_name: Final[Recent[str, UserId]] = Recent(most // _BYTES_PER_NAME)
+        self.by_id: Final[Recent[UserId, Person]] = Recent(most, weigh=lambda person: person.weight)
+        self.by_name: Final[Recent[str, UserId]] = Recent(most // 2000)  # a tenth of the memory
 
 
 class Snapshot:
@@ -60,9 +57,9 @@ class Snapshot:
             StoreUnavailable: The database cannot be read.
         """
         # Nearly all ask by object id, as it is written; an id comes before all other names.
-        record = self._people.by_id.get(UserId(name))
-        if record is not None:
-            return Person(record)
+        person = self._people.by_id.get(UserId(name))
+        if person is not None:
+            return person
         user_id = self._people.by_name.get(name)
         if user_id is None:
             found = self._look_up(name)
@@ -78,13 +75,14 @@ class Snapshot:
         Raises:
             StoreUnavailable: The database cannot be read.
         """
-        record = self._people.by_id.get(user_id)
-        if record is None:
+        person = self._people.by_id.get(user_id)
+        if person is None:
             record = self._open_view().user(self.version, user_id)
             if record is None:
                 return None
-            self._people.by_id.put(user_id, record)
-        return Person(record)
+            person = Person.of(record)
+            self._people.by_id.put(person.id, person)
+        return person
 
     def move_to(self, view: DirectoryView) -> None:
         """Reads from another view of the same revision from now on, and closes the former one."""

@@ -11,10 +11,9 @@ import aiosqlite
 import msgspec
 
 from entraid_service.model.candidates import Candidates
-from entraid_service.model.ids import UserId
-from entraid_service.model.keys import Key, decode_id, encode_id
+from entraid_service.model.keys import Key, encode_id, key_row
 from entraid_service.ports.decisions import UserRecord
-from entraid_service.store.packed import packed
+from entraid_service.store import rows
 
 _GROUPS_PER_QUERY: Final = 200
 """SQLite joins 500 selects at most: https://www.sqlite.org/limits.html#max_compound_select."""
@@ -98,7 +97,7 @@ def _joined(found: Sequence[sqlite3.Row], edges: Iterable[sqlite3.Row]) -> list[
     groups: dict[Key, list[Key]] = {}
     for member, group in edges:
         groups.setdefault(member, []).append(group)
-    return [packed(UserId(decode_id(key)), record, groups.get(key, ())) for key, record in found]
+    return [UserRecord(rows.decode_user(key, record), key_row(groups.get(key, ()))) for key, record in found]
 
 
 def _order(key: Key | int) -> tuple[int, bytes]:

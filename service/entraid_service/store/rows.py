@@ -68,13 +68,9 @@ def encode_user(user: User) -> bytes:
 
 def decode_user(key: Key, record: bytes) -> User:
     """The user of a row."""
-    return unpack_user(UserId(decode_id(key)), record)
-
-
-def unpack_user(user_id: UserId, record: bytes) -> User:
-    """The user of a record, whose id is known."""
     row = _unpack_user(record)
-    return User(user_id, row.attributes, None if row.manager is None else UserId(row.manager))
+    manager_id = UserId(row.manager) if row.manager is not None else None
+    return User(UserId(decode_id(key)), row.attributes, manager_id)
 
 
 def names_of(user: User) -> Iterator[tuple[int, str]]:

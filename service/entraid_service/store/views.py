@@ -18,13 +18,12 @@ from typing import TypeAlias
 from entraid_service.errors import StoreUnavailable
 from entraid_service.model.directory import Group
 from entraid_service.model.ids import ConnectionId, GroupId, UserId
-from entraid_service.model.keys import decode_id, encode_id
+from entraid_service.model.keys import decode_id, encode_id, key_row
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports.decisions import UserRecord
 from entraid_service.store import rows
 from entraid_service.store.faults import meaning
 from entraid_service.store.files import read_only_uri
-from entraid_service.store.packed import packed
 from entraid_service.store.versions import SERVED, decode_version
 
 _IDLE = 4
@@ -68,7 +67,7 @@ class SqliteView:
             if not found:
                 return None
             groups = self._rows(_GROUPS_OF, (version.generation, key))
-        return packed(UserId(decode_id(key)), found[0][0], [row[0] for row in groups])
+        return UserRecord(rows.decode_user(key, found[0][0]), key_row([row[0] for row in groups]))
 
     def users_named(self, version: SnapshotVersion, folded: str) -> list[UserId]:
         """The users of a user principal name; see the port."""
