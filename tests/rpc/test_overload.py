@@ -1,6 +1,7 @@
 """Too many calls: who is turned away, with which words, and when that ends."""
 
 import asyncio
+import time
 from collections import Counter
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 
 from entraid.v1 import connection_service_pb2
 from entraid_service.rpc.facades import Facades
-from entraid_service.rpc.overload import CALM_SECONDS, Admission, calls_under_way
+from entraid_service.rpc.overload import CALM_SECONDS, Admission, calls_under_way, can_have_queue
 from entraid_service.rpc.server import GrpcServer, ServerSettings
 from rpc.rooms import Server, health_check, health_watch
 from rpc.told import detail_of, reason_of
@@ -22,13 +23,17 @@ BURST = 3000
 
 
 class Queue:
-    """As many calls as the test says."""
+    """As many calls as the test says; a look takes so many seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0) -> None:
         self.calls = 0
+        self.looks = 0
+        self.seconds = seconds
 
     def count(self) -> int:
         """As `calls_under_way`."""
+        self.looks += 1
+        time.sleep(self.seconds)
         return self.calls
 
 
@@ -99,6 +104,39 @@ def test_streams_are_not_taken_for_calls_that_wait() -> None:
         admission.stream_ended()
     admission.look(0)
     assert admission.is_overloaded
+
+
+@pytest.mark.parametrize(
+    ("passed", "worked", "expected"),
+    [(0.05, 0.01, False), (0.051, 0.02, False), (0.05, 0.03, True), (0.2, 0.01, True)],
+)
+def test_a_loop_that_rests_is_not_held_up_by_looking_for_a_queue(passed: float, worked: float, expected: bool) -> None:
+    """With a thousand connections one look takes twenty milliseconds: only who is busy, or late, can have a queue."""
+    assert can_have_queue(paused=0.05, passed=passed, worked=worked) is expected
+
+
+async def test_looking_for_a_queue_takes_a_small_part_of_the_time() -> None:
+    """However long one look takes; and a queue is found all the same."""
+    queue = Queue(seconds=0.02)
+    queue.calls = 1001
+    admission = Admission(1000, under_way=queue.count)
+    took = await _watched(admission, calls_per_second=1000, work=0.0009)
+    assert admission.is_overloaded
+    assert queue.looks * queue.seconds <= 0.05 * took + queue.seconds
+
+
+async def _watched(admission: Admission, *, calls_per_second: int, work: float) -> float:
+    """Watches for a second and a half while calls come, each of which takes so long; how long it was indeed."""
+    watching = asyncio.create_task(admission.watch())
+    began = time.monotonic()
+    while time.monotonic() < began + 1.5:
+        admission.admits()
+        end = time.thread_time() + work
+        while time.thread_time() < end:
+            pass
+        await asyncio.sleep(1 / calls_per_second - work)
+    watching.cancel()
+    return time.monotonic() - began
 
 
 async def test_calls_under_way_are_counted_until_they_end(server: Server) -> None:

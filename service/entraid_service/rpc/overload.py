@@ -9,6 +9,10 @@ once there are a thousand, with a status that tells the caller nothing; `server`
 3. An overload is over once that bound was kept for a second.
 
 Streams and questions for health are never turned away.
+
+Looking at the queue takes some 20 microseconds for each connection, during which nobody is answered. So it is looked at
+only while there can be a queue, which is when the event loop had much to do or was late, and for a small part of the
+time.
 """
 
 import asyncio
@@ -23,6 +27,12 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined] # the stubs leave 
 LOOK_SECONDS: Final = 0.05
 """Between two looks at the queue; at some thousand calls a second it changes by a few hundred meanwhile."""
 CALM_SECONDS: Final = 1.0
+_BUSY_SHARE: Final = 0.5
+"""What part of the time the loop's thread has to work for there to be a queue: one that rests has begun all calls."""
+_LATE_SECONDS: Final = 0.01
+"""The same for a loop that gets no processor: by how much it wakes up late."""
+_LOOKING_SHARE: Final = 0.05
+"""What part of the time looking may take."""
 _OVERLOAD_SHARE: Final = 10
 """What part of the bound holds while there is an overload."""
 
@@ -42,6 +52,13 @@ def calls_under_way() -> int:
 def _under_way(data: dict[str, str]) -> int:
     started, succeeded, failed = (int(data.get(name, 0)) for name in ("callsStarted", "callsSucceeded", "callsFailed"))
     return started - succeeded - failed
+
+
+def can_have_queue(*, paused: float, passed: float, worked: float) -> bool:
+    """Whether calls can be waiting that nobody has begun: of a loop that wanted to pause for so many seconds, woke up
+    after `passed`, and whose thread used `worked` seconds of a processor meanwhile.
+    """
+    return worked > _BUSY_SHARE * passed or passed > paused + _LATE_SECONDS
 
 
 class Admission:
@@ -89,11 +106,16 @@ class Admission:
 
     async def watch(self) -> None:
         """Looks at the queue again and again, until it is cancelled."""
+        pause = LOOK_SECONDS
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            if self._calls != self._seen or self.is_overloaded:  # or nothing can have changed
+            began, used = time.monotonic(), time.thread_time()
+            await asyncio.sleep(pause)
+            now, used = time.monotonic(), time.thread_time() - used
+            can_be = self._calls != self._seen and can_have_queue(paused=pause, passed=now - began, worked=used)
+            if self.is_overloaded or can_be:
                 self._seen = self._calls
-                self.look(time.monotonic())
+                self.look(now)
+                pause = max(LOOK_SECONDS, (time.monotonic() - now) / _LOOKING_SHARE)
 
     def look(self, now: float) -> None:
         """Counts once; `now` is in seconds."""
