@@ -55,8 +55,12 @@ def _under_way(data: dict[str, str]) -> int:
 
 
 def can_have_queue(*, paused: float, passed: float, worked: float) -> bool:
-    """Whether calls can be waiting that nobody has begun: of a loop that wanted to pause for so many seconds, woke up
-    after `passed`, and whose thread used `worked` seconds of a processor meanwhile.
+    """Whether calls can be waiting that nobody has begun.
+
+    Args:
+        paused: For how many seconds the loop was asked to pause.
+        passed: After how many it went on.
+        worked: How many of them its thread used a processor.
     """
     return worked > _BUSY_SHARE * passed or passed > paused + _LATE_SECONDS
 
