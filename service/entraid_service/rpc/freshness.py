@@ -74,6 +74,11 @@ class ServedSnapshots:
             return None
         return Served(snapshot, label)
 
+    def is_served(self, label: Label) -> bool:
+        """Whether the snapshot of this label is the one at hand."""
+        snapshot = self._snapshots.peek(label.version.connection_id)
+        return snapshot is not None and snapshot.version is label.version
+
     async def get(self, connection_id: ConnectionId, bounds: Collection[snapshot_pb2.Consistency] = ()) -> Served:
         """The newest snapshot; where a bound asks for newer data, after one look whether there is any.
 

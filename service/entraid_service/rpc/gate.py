@@ -21,8 +21,8 @@ class Gate:
     """
 
     def __init__(self, admission: Admission) -> None:
+        self._admission = admission
         self._admits = admission.admits
-        self._arrived = 0
         self.is_closed = False
         self.stream_began: Final = admission.stream_began
         self.stream_ended: Final = admission.stream_ended
@@ -40,17 +40,21 @@ class Gate:
         """Returns once no call has arrived for `shortest` seconds, at the latest after `longest`."""
         end = time.monotonic() + longest
         while True:
-            arrived = self._arrived
+            arrived = self._admission.calls
             await asyncio.sleep(shortest)
-            if arrived == self._arrived or time.monotonic() >= end:
+            if arrived == self._admission.calls or time.monotonic() >= end:
                 return
 
     def _enter(self) -> None:
-        self._enter_if_open()
+        if self.is_closed:
+            raise _stopping()
         if not self._admits():
             raise Overloaded("too many calls are waiting here: call again a little later, and with more pause")
-        self._arrived += 1
 
     def _enter_if_open(self) -> None:
         if self.is_closed:
-            raise Stopping("the service is stopping: call again, another one may take it")
+            raise _stopping()
+
+
+def _stopping() -> Stopping:
+    return Stopping("the service is stopping: call again, another one may take it")

@@ -69,7 +69,7 @@ class Admission:
     """Decides who is turned away. Belongs to one event loop."""
 
     def __init__(self, most: int, *, under_way: Callable[[], int] = calls_under_way) -> None:
-        """Turns nobody away yet.
+        """Turns nobody away yet; `calls` counts those who asked.
 
         Args:
             most: Calls that may be under way.
@@ -77,7 +77,7 @@ class Admission:
         """
         self._most = most
         self._under_way = under_way
-        self._calls = 0
+        self.calls = 0
         self._seen = 0
         self._streams = 0
         self._too_many = 0
@@ -87,7 +87,7 @@ class Admission:
 
     def admits(self) -> bool:
         """Whether the call that asks may go on."""
-        self._calls += 1
+        self.calls += 1
         if not self._too_many:
             return True
         self._too_many -= 1
@@ -115,9 +115,9 @@ class Admission:
             began, used = time.monotonic(), time.thread_time()
             await asyncio.sleep(pause)
             now, used = time.monotonic(), time.thread_time() - used
-            can_be = self._calls != self._seen and can_have_queue(paused=pause, passed=now - began, worked=used)
+            can_be = self.calls != self._seen and can_have_queue(paused=pause, passed=now - began, worked=used)
             if self.is_overloaded or can_be:
-                self._seen = self._calls
+                self._seen = self.calls
                 self.look(now)
                 pause = max(LOOK_SECONDS, (time.monotonic() - now) / _LOOKING_SHARE)
 

@@ -45,7 +45,6 @@ class _Decided(msgspec.Struct, frozen=True, gc=False):
     Ten thousand are kept, and garbage collection would go through them again and again.
     """
 
-    connection_id: ConnectionId
     label: Label
     user: str
     digest: str
@@ -85,10 +84,8 @@ class Shortcut:
 
     def _decided(self, data: bytes) -> _Decided | None:
         kept = self._kept.get(data)
-        if kept is not None:
-            served = self._served.peek(kept.connection_id)
-            if served is not None and served.label is kept.label:
-                return kept
+        if kept is not None and self._served.is_served(kept.label):
+            return kept
         decided = self._decide(data)
         if decided is not None:
             self._kept.put(data, decided)
@@ -113,7 +110,7 @@ class Shortcut:
         label = served.label
         answer = self._writer.written(decision, label)
         weight = _ENTRY + len(data) + len(answer)
-        return _Decided(label.version.connection_id, label, user, prepared.digest, decision, answer, weight)
+        return _Decided(label, user, prepared.digest, decision, answer, weight)
 
     def _given(self, decided: _Decided, asker: Asker | None) -> bytes:
         decision_id = self._decider.noted(decided.decision, decided.user, decided.digest, decided.label, asker)
