@@ -1,8 +1,7 @@
 """What a decision reads."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from entraid_service.model.directory import Group, User
 from entraid_service.model.ids import ConnectionId, GroupId, UserId
@@ -12,8 +11,7 @@ from entraid_service.model.snapshot import SnapshotVersion
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class UserRecord:
+class UserRecord(NamedTuple):
     """A user as a decision reads him, with the groups that he is in directly (known to the snapshot or not)."""
 
     user: User

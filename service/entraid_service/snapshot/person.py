@@ -26,13 +26,14 @@ class Person(msgspec.Struct, gc=False, eq=False):
     """One user at one revision.
 
     Tens of thousands are kept, and garbage collection, which would go through them again and again, is spared them:
-    nothing in them leads back.
+    nothing in them leads back. `weight` is how many bytes of memory one takes, roughly.
     """
 
     id: UserId
     attributes: Mapping[str, AttributeValue]
     manager_id: UserId | None
     is_enabled: bool
+    weight: int
     _groups: KeyRow
     _names: tuple[str, ...] | None = None
     _above: tuple[GroupId, ...] | None = None
@@ -40,16 +41,8 @@ class Person(msgspec.Struct, gc=False, eq=False):
     @classmethod
     def of(cls, record: UserRecord) -> "Person":
         """The person of a record."""
-        user = record.user
-        return cls(user.id, user.attributes, user.manager_id, user.is_enabled, record.direct_groups)
-
-    @property
-    def weight(self) -> int:
-        """How many bytes of memory this takes, roughly."""
-        values = self.attributes.values()
-        lists = sum(len(value) for value in values if isinstance(value, list))
-        groups = len(self._groups) * (1 if isinstance(self._groups, bytes) else _KEY_BYTES)
-        return _BASE_BYTES + groups + _VALUE_BYTES * (len(values) + lists)
+        user, groups = record
+        return cls(user.id, user.attributes, user.manager_id, user.is_enabled, _weight(user, groups), groups)
 
     @property
     def user(self) -> User:
@@ -92,6 +85,14 @@ class Person(msgspec.Struct, gc=False, eq=False):
         if len(above) <= _MOST_GROUPS_KEPT:
             self._above = above
         return above
+
+
+def _weight(user: User, groups: KeyRow) -> int:
+    values = len(user.attributes)
+    for value in user.attributes.values():
+        if type(value) is list:
+            values += len(value)
+    return _BASE_BYTES + _VALUE_BYTES * values + len(groups) * (1 if isinstance(groups, bytes) else _KEY_BYTES)
 
 
 def folded_texts(value: AttributeValue) -> Iterator[str]:
