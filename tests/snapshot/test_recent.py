@@ -39,3 +39,16 @@ def test_it_never_outgrows_its_bound_and_never_lies(steps: list[tuple[int, int, 
             assert recent.get(key) in (None, weights.get(key))
         kept = [found for half in (recent._young, recent._old) for found in half.values()]
         assert sum(kept) <= 16
+
+
+def test_a_smaller_bound_holds_at_once() -> None:
+    """And what is put afterwards is kept within it."""
+    recent: Recent[int, int] = Recent(100, weigh=int)
+    for key in range(30):
+        recent.put(key, 10)
+    recent.resize(40)
+    assert len(recent) <= 4
+    for key in range(30):
+        recent.put(key, 10)
+        assert len(recent) <= 4
+    assert recent.get(29) == 10

@@ -48,6 +48,15 @@ class Recent(Generic[K, V]):
         self._old.pop(key, None)
         self._add(key, value, weight)
 
+    def resize(self, most: int) -> None:
+        """Changes the bound; what is beyond it is forgotten, and more with it."""
+        if most // 2 < self._half:
+            self._old = {}
+        self._half = most // 2
+        if self._weight > self._half:
+            self._young = {}
+            self._weight = 0
+
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 

@@ -15,6 +15,9 @@ from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.recent import Recent
 
+_BYTES_PER_NAME: Final = 2_000
+"""A name takes a tenth of it, so names have a tenth of the memory at most: nearly all ask by object id."""
+
 
 class Nobody(enum.Enum):
     """Why a name leads to no user."""
@@ -33,19 +36,24 @@ class People:
 
     def __init__(self, most: int) -> None:
         self.by_id: Final[Recent[UserId, Person]] = Recent(most, weigh=lambda person: person.weight)
-        self.by_name: Final[Recent[str, UserId]] = Recent(most // 2000)  # a tenth of the memory
+        self.by_name: Final[Recent[str, UserId]] = Recent(most // _BYTES_PER_NAME)
+
+    def resize(self, most: int) -> None:
+        """Changes the bound."""
+        self.by_id.resize(most)
+        self.by_name.resize(most // _BYTES_PER_NAME)
 
 
 class Snapshot:
     """One revision. To be read between two awaits: afterwards it may be closed, and a newer one served."""
 
-    __slots__ = ("_people", "_view", "groups", "version")
+    __slots__ = ("_view", "groups", "people", "version")
 
     def __init__(self, version: SnapshotVersion, *, view: DirectoryView, groups: GroupCatalog, people: People) -> None:
         """Takes over the view; groups and people are those of this very revision."""
         self.version: Final = version
         self.groups: Final = groups
-        self._people = people
+        self.people: Final = people
         self._view: DirectoryView | None = view
 
     def find(self, name: str) -> Person | Nobody:
@@ -57,16 +65,16 @@ class Snapshot:
             StoreUnavailable: The database cannot be read.
         """
         # Nearly all ask by object id, as it is written; an id comes before all other names.
-        person = self._people.by_id.get(UserId(name))
+        person = self.people.by_id.get(UserId(name))
         if person is not None:
             return person
-        user_id = self._people.by_name.get(name)
+        user_id = self.people.by_name.get(name)
         if user_id is None:
             found = self._look_up(name)
             if isinstance(found, Nobody):
                 return found
             user_id = found
-            self._people.by_name.put(name, user_id)
+            self.people.by_name.put(name, user_id)
         return self.person(user_id) or Nobody.UNKNOWN
 
     def person(self, user_id: UserId) -> Person | None:
@@ -75,13 +83,13 @@ class Snapshot:
         Raises:
             StoreUnavailable: The database cannot be read.
         """
-        person = self._people.by_id.get(user_id)
+        person = self.people.by_id.get(user_id)
         if person is None:
             record = self._open_view().user(self.version, user_id)
             if record is None:
                 return None
             person = Person.of(record)
-            self._people.by_id.put(person.id, person)
+            self.people.by_id.put(person.id, person)
         return person
 
     def move_to(self, view: DirectoryView) -> None:
@@ -91,7 +99,7 @@ class Snapshot:
 
     def successor(self, version: SnapshotVersion, view: DirectoryView) -> "Snapshot":
         """The same data under a newer version, as when a sync found that nothing changed; shares what is kept."""
-        return Snapshot(version, view=view, groups=self.groups, people=self._people)
+        return Snapshot(version, view=view, groups=self.groups, people=self.people)
 
     def close(self) -> None:
         """Ends the view; what is asked afterwards fails."""

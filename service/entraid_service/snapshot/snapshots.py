@@ -72,6 +72,7 @@ class Snapshots:
         self._interval = interval
         self._most_kept = most_kept
         self._slots: dict[ConnectionId, _Slot] = {}
+        self._shared_by = 0
 
     def peek(self, connection_id: ConnectionId) -> Snapshot | None:
         """What is loaded of a connection, without waiting; None if nothing is."""
@@ -176,13 +177,25 @@ class Snapshots:
             former.move_to(reading.view)
             return
         if reading.groups is not None:
-            # Each has a part of it, which it keeps for as long as its data stays the same.
-            people = People(self._most_kept // len(self._slots))
+            people = People(self._share())
             slot.snapshot = Snapshot(reading.version, view=reading.view, groups=reading.groups, people=people)
+            self._share_out()
         elif former is not None:
             slot.snapshot = former.successor(reading.version, reading.view)
         if former is not None:
             former.close()
+
+    def _share(self) -> int:
+        return self._most_kept // max(1, len(self._slots))
+
+    def _share_out(self) -> None:
+        """Gives each connection the same part of the memory, whenever there is one more or one less."""
+        if self._shared_by == len(self._slots):
+            return
+        self._shared_by = len(self._slots)
+        for slot in self._slots.values():
+            if slot.snapshot is not None:
+                slot.snapshot.people.resize(self._share())
 
     def _read_in_thread(self, connection_id: ConnectionId, former: Snapshot | None) -> _Reading | None:
         """The version served now, with its groups unless its data is that of the former one; None if nothing is."""
