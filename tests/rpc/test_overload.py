@@ -59,10 +59,21 @@ def test_the_excess_is_refused_down_to_a_tenth_of_the_bound() -> None:
     queue.calls = 1500
     admission.look(0)
     assert admission.is_overloaded
-    assert admitted(admission, 1500) == 100
+    assert admitted(admission, 2 * 1400) == 1400
+    assert admitted(admission, 200) == 200
     queue.calls = 300
     admission.look(0.05)
-    assert admitted(admission, 300) == 100
+    assert admitted(admission, 600) == 400
+
+
+def test_callers_who_come_back_at_once_do_not_keep_anybody_from_being_served() -> None:
+    """However long they go on, every other call is answered."""
+    queue = Queue()
+    admission = Admission(1000, under_way=queue.count)
+    queue.calls = 4000
+    for moment in range(100):
+        admission.look(moment / 20)
+        assert admitted(admission, 200) == 100
 
 
 def test_an_overload_ends_after_a_calm_second() -> None:
@@ -108,7 +119,7 @@ def test_streams_are_not_taken_for_calls_that_wait() -> None:
 
 @pytest.mark.parametrize(
     ("passed", "worked", "expected"),
-    [(0.05, 0.01, False), (0.051, 0.02, False), (0.05, 0.03, True), (0.2, 0.01, True)],
+    [(0.05, 0.005, False), (0.051, 0.009, False), (0.05, 0.02, True), (0.2, 0.01, True)],
 )
 def test_a_loop_that_rests_is_not_held_up_by_looking_for_a_queue(passed: float, worked: float, expected: bool) -> None:
     """With a thousand connections one look takes twenty milliseconds: only who is busy, or late, can have a queue."""
@@ -204,4 +215,4 @@ def test_the_bound_of_an_overload_is_never_nobody(most: int) -> None:
     admission = Admission(most, under_way=queue.count)
     queue.calls = 10 * most
     admission.look(0)
-    assert admitted(admission, 10 * most) == most // 10
+    assert admitted(admission, 20 * most) == 10 * most + most // 10

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from entraid_service.errors import Overloaded, Stopping
+from entraid_service.errors import Stopping
 from entraid_service.rpc.overload import Admission
 
 _HEALTH: Final = "/grpc.health.v1.Health/"
@@ -27,12 +27,11 @@ class Gate:
         self.stream_began: Final = admission.stream_began
         self.stream_ended: Final = admission.stream_ended
 
-    def entrance(self, method: str) -> Callable[[], None]:
-        """What a call of this method passes as it begins; questions for health are never too many.
+    def entrance(self, method: str) -> Callable[[], bool]:
+        """What a call of this method asks as it begins: whether it is not too many. Questions for health never are.
 
         What is returned raises:
             Stopping: The server stops.
-            Overloaded: There are too many calls.
         """
         return self._enter_if_open if method.startswith(_HEALTH) else self._enter
 
@@ -45,15 +44,15 @@ class Gate:
             if arrived == self._admission.calls or time.monotonic() >= end:
                 return
 
-    def _enter(self) -> None:
+    def _enter(self) -> bool:
         if self.is_closed:
             raise _stopping()
-        if not self._admits():
-            raise Overloaded("too many calls are waiting here: call again a little later, and with more pause")
+        return self._admits()
 
-    def _enter_if_open(self) -> None:
+    def _enter_if_open(self) -> bool:
         if self.is_closed:
             raise _stopping()
+        return True
 
 
 def _stopping() -> Stopping:

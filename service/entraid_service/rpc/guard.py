@@ -1,6 +1,7 @@
 """What happens around every call, in one place, as each layer around a decision costs a part of what it costs itself.
 
-1. The call passes the gate, which refuses it in plain words if there are too many or the server stops.
+1. The call passes the gate, which refuses it in plain words if there are too many or the server stops. What is too many
+   is refused with as little work as can be: an error that is raised costs more than most answers.
 2. The request is read from its bytes. To bytes that are no message grpc.aio would answer UNKNOWN, with the parser's
    text.
 3. Our errors become statuses. Whatever nobody expected becomes INTERNAL with an error id; its text stays in our log,
@@ -26,7 +27,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 from grpc.aio import AbortError
 
-from entraid_service.errors import EntraidError, InvalidField
+from entraid_service.errors import EntraidError, InvalidField, Overloaded
 from entraid_service.rpc.deciding import CallContext
 from entraid_service.rpc.status import DETAILS_KEY, code_of, from_error, internal_fault
 
@@ -55,6 +56,15 @@ class Context(CallContext, Protocol):
     ) -> NoReturn:
         """Ends the call with an error; raises `grpc.aio.AbortError`."""
 
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """The code that the call ends with; the answer is then given, and not looked at."""
+
+    def set_details(self, details: str) -> None:
+        """The message to it."""
+
+    def set_trailing_metadata(self, metadata: tuple[tuple[str, bytes], ...]) -> None:
+        """What goes with it."""
+
     def code(self) -> grpc.StatusCode | int:
         """The code that the call was ended with; a number where gRPC's core set it."""
 
@@ -73,6 +83,11 @@ class Guard:
     def __init__(self, gate: Gate, metrics: Metrics) -> None:
         self._gate = gate
         self._count = metrics.count_call
+        refusal = from_error(
+            Overloaded("too many calls are waiting here: call again a little later, and with more pause")
+        )
+        self._refusal = refusal.message
+        self._refusal_metadata = ((DETAILS_KEY, refusal.SerializeToString()),)
 
     def unary(
         self,
@@ -89,7 +104,8 @@ class Guard:
         async def guarded(request: bytes, context: Context) -> bytes:
             started = time.perf_counter()
             try:
-                enter()
+                if not enter():
+                    return self._refused(method, context, started)
                 answer = None if shortcut is None else shortcut(request, context)
                 if answer is None:
                     answer = serialize(await behaviour(_read(deserialize, request), context))
@@ -123,6 +139,13 @@ class Guard:
             return _read(deserialize, cast("bytes", request))
 
         return guarded
+
+    def _refused(self, method: str, context: Context, started: float) -> bytes:
+        context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
+        context.set_details(self._refusal)
+        context.set_trailing_metadata(self._refusal_metadata)
+        self._note(method, grpc.StatusCode.RESOURCE_EXHAUSTED, started)
+        return b""
 
     async def _end(self, method: str, error: BaseException, context: Context, started: float) -> NoReturn:
         """Ends a call that failed, and tells of it."""

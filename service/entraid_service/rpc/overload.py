@@ -6,7 +6,8 @@ once there are a thousand, with a status that tells the caller nothing; `server`
 1. Up to `most` calls may be under way: a burst is served, however sudden it is.
 2. With more there is an overload: as many as are too many get RESOURCE_EXHAUSTED and a time to come back at. While it
    lasts a tenth of `most` is the bound, so that those who are served do not wait behind a long queue.
-3. An overload is over once that bound was kept for a second.
+3. Of two calls one is served all the same: callers who come back at once must not keep the server at refusing alone.
+4. An overload is over once that bound was kept for a second.
 
 Streams and questions for health are never turned away.
 
@@ -27,9 +28,11 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined] # the stubs leave 
 LOOK_SECONDS: Final = 0.05
 """Between two looks at the queue; at some thousand calls a second it changes by a few hundred meanwhile."""
 CALM_SECONDS: Final = 1.0
-_BUSY_SHARE: Final = 0.5
-"""What part of the time the loop's thread has to work for there to be a queue: one that rests has begun all calls."""
-_LATE_SECONDS: Final = 0.01
+_BUSY_SHARE: Final = 0.2
+"""What part of the time the loop's thread has to work for there to be a queue: one that rests has begun all calls. Low,
+as others may want the processors too.
+"""
+_LATE_SECONDS: Final = 0.005
 """The same for a loop that gets no processor: by how much it wakes up late."""
 _LOOKING_SHARE: Final = 0.05
 """What part of the time looking may take."""
@@ -81,6 +84,7 @@ class Admission:
         self._seen = 0
         self._streams = 0
         self._too_many = 0
+        self._is_ones_turn = False
         self._refused = 0
         self._calm_since: float | None = None
         self.is_overloaded = False
@@ -89,6 +93,9 @@ class Admission:
         """Whether the call that asks may go on."""
         self.calls += 1
         if not self._too_many:
+            return True
+        self._is_ones_turn = not self._is_ones_turn
+        if self._is_ones_turn:
             return True
         self._too_many -= 1
         self._refused += 1
