@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from entraid_emulator.tls import throwaway_tls
 from entraid_service.connect.proof import Proof, Prover
 from entraid_service.errors import PermissionMissing
 from entraid_service.graph import MicrosoftGraph
@@ -19,15 +18,6 @@ from graph.cloud import CLIENT, TENANT, FastTimer, ScriptedCloud, graph_error, p
 
 USUAL = ("displayName",)
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
-    """A server context, and the CA file to trust it with."""
-    made = throwaway_tls()
-    ca_file = tmp_path_factory.mktemp("tls") / "ca.pem"
-    ca_file.write_bytes(made.ca_pem)
-    return made.context(), ca_file
 
 
 @pytest.fixture

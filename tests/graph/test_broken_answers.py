@@ -45,6 +45,7 @@ def broken(body: str, content_type: str = "application/json") -> web.Response:
 
 
 BROKEN: dict[str, Step] = {
+    "408": web.Response(status=408),
     "500": graph_error(500, "UnknownError"),
     "502": web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html"),
     "503": graph_error(503, "ServiceUnavailable"),

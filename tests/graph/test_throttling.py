@@ -14,7 +14,7 @@ from entraid_service.graph.pace import Usage
 from entraid_service.graph.retry_after import parse_retry_after
 from entraid_service.model.ids import GroupId
 from entraid_service.ports import DirectorySource
-from graph.cloud import FastTimer, ScriptedCloud, graph_error, page
+from graph.cloud import FastTimer, ScriptedCloud, Step, graph_error, page
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -90,8 +90,13 @@ async def test_nobody_of_the_tenant_asks_before_the_time_is_over(cloud: Scripted
             return throttle(Retry_After="0.7")
         return web.json_response(page())
 
+    async def group(_: web.Request) -> web.StreamResponse:
+        if times:
+            times.append(time.monotonic())
+        return web.json_response({"id": "g", "visibility": None})
+
     cloud.on(r"/members", members)
-    cloud.on(r"/groups/", {"id": "g", "visibility": None})
+    cloud.on(r"/groups/", group)
     source = cloud.directory(limits=Limits(concurrency=1), timer=LoopTimer())
 
     async def read(group: str) -> None:
@@ -101,8 +106,40 @@ async def test_nobody_of_the_tenant_asks_before_the_time_is_over(cloud: Scripted
     async with asyncio.TaskGroup() as tasks:
         for number in range(4):
             tasks.create_task(read(f"g-{number}"))
-    assert len(times) == 5
+    assert len(times) >= 5
     assert times[1] - times[0] >= 0.7
+
+
+async def test_not_everybody_comes_back_at_the_same_moment(cloud: ScriptedCloud) -> None:
+    """Tenants that were told the same time add a little to it, each something else; nobody takes off."""
+    steps: list[Step] = [throttle(Retry_After="30"), page({"id": "g-1"})]
+    cloud.on(r"/groups\?", *steps * 3)
+    waits = set()
+    for _ in range(3):
+        timer = FastTimer()
+        await read_groups(cloud.directory(timer=timer))
+        waits.add(timer.time())
+    assert len(waits) == 3
+    assert min(waits) >= 30
+
+
+async def test_a_shorter_wait_does_not_end_a_longer_one() -> None:
+    """Of requests that were under way together the one that was told the longest time counts."""
+    timer = FastTimer()
+    budget = Budget(Limits(), timer=timer)
+    async with budget.turn() as turn, budget.turn() as other:
+        budget.throttled(timedelta(seconds=60), turn=turn)
+        budget.throttled(timedelta(seconds=1), turn=other)
+    async with budget.turn():
+        assert timer.time() >= 60
+
+
+async def test_509_is_a_throttle(cloud: ScriptedCloud, timer: FastTimer) -> None:
+    """Graph has two names for it."""
+    cloud.on(r"/groups\?", graph_error(509, "BandwidthLimitExceeded"), page({"id": "g-1"}))
+    source = cloud.directory(timer=timer)
+    assert await read_groups(source) == 1
+    assert source.requests.throttled == 1
 
 
 async def test_a_wait_that_is_too_long_ends_the_read_and_tells_how_long(cloud: ScriptedCloud, timer: FastTimer) -> None:
@@ -117,13 +154,23 @@ async def test_a_wait_that_is_too_long_ends_the_read_and_tells_how_long(cloud: S
 
 
 async def test_throttles_without_end_are_given_up(cloud: ScriptedCloud, timer: FastTimer) -> None:
-    """Bounded tries, growing pauses, then a clear error."""
+    """Bounded tries, pauses that grow to half a minute, then a clear error."""
     cloud.on(r"/groups\?", throttle())
-    source = cloud.directory(limits=Limits(throttles=5), timer=timer)
-    with pytest.raises(GraphThrottled, match="throttled the request for groups 5 times"):
+    source = cloud.directory(limits=Limits(throttles=12), timer=timer)
+    with pytest.raises(GraphThrottled, match="throttled the request for groups 12 times"):
         await read_groups(source)
-    assert source.requests.throttled == 5
+    assert source.requests.throttled == 12
     assert timer.slept[-1] > timer.slept[0]
+    assert max(timer.slept) <= 30
+
+
+async def test_the_last_throttle_tells_when_to_come_back(cloud: ScriptedCloud, timer: FastTimer) -> None:
+    """Who gives up passes on what Graph asked for."""
+    cloud.on(r"/groups\?", throttle(Retry_After="40"))
+    with pytest.raises(GraphThrottled) as caught:
+        await read_groups(cloud.directory(limits=Limits(throttles=2), timer=timer))
+    assert caught.value.retry_after is not None
+    assert caught.value.retry_after >= timedelta(seconds=40)
 
 
 async def test_503_with_a_retry_after_is_waited_out(cloud: ScriptedCloud, timer: FastTimer) -> None:
@@ -144,6 +191,9 @@ async def test_concurrency_falls_after_a_throttle_and_recovers() -> None:
     async with budget.turn() as turn:
         budget.throttled(timedelta(seconds=1), turn=turn)
     assert budget.allowed == 2
+    for _ in range(3):
+        budget.succeeded(Usage())
+    assert budget.allowed == 3
     for _ in range(60):
         budget.succeeded(Usage())
     assert budget.allowed == 8

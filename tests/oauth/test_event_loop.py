@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from entraid_service.model.connection import Certificate, ClientSecret, Credential
 from entraid_service.model.secret import Secret
+from entraid_service.oauth.credentials import opened
 from graph.cloud import CLIENT, TENANT, ScriptedCloud
 
 ENTRA_TAKES = 3.0
@@ -90,6 +91,15 @@ def certificate() -> Certificate:
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     pem += made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
     return Certificate(Secret(pem.decode()))
+
+
+async def test_a_certificate_is_opened_off_the_loop(cloud: ScriptedCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords of PFX files and checks of keys take their time, and others are answered meanwhile."""
+    seen = Watched()
+    monkeypatch.setattr("entraid_service.oauth.tokens.opened", noting(opened, "opened", seen))
+    credential = certificate()
+    assert await cloud.authority().plain(credential) == credential
+    assert [name for name, thread in seen.calls if thread != threading.get_ident()] == ["opened"]
 
 
 @pytest.mark.parametrize("place", ["openid-configuration", r"/token$"])

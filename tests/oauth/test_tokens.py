@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from entraid_emulator import Emulator
 from entraid_service.errors import CredentialsRejected, EntraidError, EntraUnavailable
 from entraid_service.model.connection import ClientSecret, FederatedIdentity
 from entraid_service.model.secret import Secret
 from entraid_service.oauth.claims import read_claims
+from entraid_service.oauth.threads import LoginThreads
 from entraid_service.oauth.tokens import MsalAuthority
+from entraid_service.oauth.wire import BrokenAnswer, LoginHttp
 from entraid_service.ports import TokenSource
 from graph.cloud import CANARY, CLIENT, TENANT, ScriptedCloud, jwt, text_of
 
@@ -90,6 +93,18 @@ async def test_the_number_of_threads_is_bounded(cloud: ScriptedCloud) -> None:
     assert len(cloud.token_requests) == 12
 
 
+async def test_nobody_waits_for_ever_for_a_thread() -> None:
+    """Where all are busy, whoever waits is told when his time is over."""
+    threads, is_over = LoginThreads(threads=1, timeout=timedelta(seconds=0.2)), threading.Event()
+    try:
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await threads.run(lambda: is_over.wait(5))
+    finally:
+        is_over.set()
+        threads.close()
+
+
 async def test_two_sources_share_nothing(cloud: ScriptedCloud) -> None:
     """The same app and tenant twice: each has its own token and its own cache."""
     authority = cloud.authority()
@@ -108,6 +123,14 @@ async def test_a_token_of_another_tenant_is_never_used(cloud: ScriptedCloud) -> 
     token = await source.token()
     assert token.tenant_id == TENANT
     assert token.roles == ()
+
+
+async def test_a_tenant_is_the_same_however_its_id_is_written(cloud: ScriptedCloud) -> None:
+    """Its own tokens are not taken for another's."""
+    cloud.tokens.append(jwt(tid=TENANT))
+    credential = ClientSecret(Secret(CANARY))
+    source = cloud.authority().token_source(tenant=TENANT.upper(), client_id=CLIENT, credential=credential)
+    assert (await source.token()).tenant_id == TENANT
 
 
 @pytest.mark.parametrize("token", ["opaque", "a.b.c", "..", jwt(tid=7, roles="all"), "a." + "!" * 9 + ".c", "é.é.é"])
@@ -146,6 +169,19 @@ async def test_a_claims_challenge_is_merged_with_our_own_capabilities(cloud: Scr
     assert claims == {"access_token": {"nbf": {"value": "1"}, "xms_cc": {"values": ["CP1"]}}}
 
 
+async def test_a_refused_challenge_leaves_the_token_as_it_was(cloud: ScriptedCloud) -> None:
+    """What Graph wants more of, it wants for some requests only: the others go on with what there is."""
+    good = {"access_token": "good", "expires_in": 3599, "token_type": "Bearer"}
+    refused = {"error": "interaction_required", "error_description": "AADSTS53003: no", "error_codes": [53003]}
+    cloud.on(r"/token$", good, web.json_response(refused, status=400))
+    source = cloud.token_source()
+    token = await source.token()
+    with pytest.raises(CredentialsRejected, match="Conditional Access"):
+        await source.renew(token, claims_challenge='{"access_token":{"nbf":{"value":"1"}}}')
+    source._reuse_until = 0.0  # type: ignore[attr-defined]  # as if a minute had passed
+    assert (await source.token()).secret.reveal() == "good"
+
+
 async def test_a_good_token_outlives_an_outage_of_entra(cloud: ScriptedCloud) -> None:
     """MSAL wants to refresh early; a 503 then is no reason to stop while the token is good."""
     good = {"access_token": "good", "expires_in": 3599, "refresh_in": 0, "token_type": "Bearer"}
@@ -156,6 +192,13 @@ async def test_a_good_token_outlives_an_outage_of_entra(cloud: ScriptedCloud) ->
     await asyncio.sleep(1.1)
     assert (await source.token()).secret.reveal() == "good"
     assert sum(target.endswith("/token") for target in cloud.asked) == 2
+
+
+async def test_a_token_is_not_handed_out_beyond_its_end(cloud: ScriptedCloud) -> None:
+    """One that is over at once is asked for each time."""
+    cloud.on(r"/token$", *[{"access_token": word, "expires_in": 0, "token_type": "Bearer"} for word in ("a", "b")])
+    source = cloud.token_source()
+    assert [(await source.token()).secret.reveal() for _ in range(2)] == ["a", "b"]
 
 
 async def test_the_environment_changes_nothing(cloud: ScriptedCloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,11 +233,28 @@ def test_secrets_are_sent_over_https_only(url: str) -> None:
 
 async def test_a_token_endpoint_in_the_clear_gets_no_secret(cloud: ScriptedCloud) -> None:
     """Also where the login side itself names it."""
-    clear = cloud.configuration() | {"token_endpoint": f"http://localhost:1/{TENANT}/oauth2/v2.0/token"}
-    cloud.on(r"openid-configuration", clear)
-    with pytest.raises(EntraUnavailable, match="did not answer as the login side"):
-        await cloud.token_source().token()
-    assert cloud.token_requests == []
+    heard: list[str] = []
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.append(await request.text())
+        return web.json_response({"access_token": "clear", "expires_in": 3599, "token_type": "Bearer"})
+
+    application = web.Application()
+    application.router.add_route("*", "/{rest:.*}", hear)
+    async with TestServer(application) as listener:
+        clear = {"token_endpoint": f"http://localhost:{listener.port}/{TENANT}/oauth2/v2.0/token"}
+        cloud.on(r"openid-configuration", cloud.configuration() | clear)
+        with pytest.raises(EntraUnavailable, match="did not answer as the login side"):
+            await cloud.token_source().token()
+    assert heard == []
+
+
+def test_no_form_is_posted_in_the_clear() -> None:
+    """Whoever asks for it: nothing is sent."""
+    http = LoginHttp(ca_bundle=None, proxy=None, timeout=timedelta(seconds=1))
+    with pytest.raises(BrokenAnswer, match="not an https URL"):
+        http.post("http://localhost:1/token", data={"client_secret": CANARY})
+    http.close()
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 429, 500, 503])

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import resource
 import shutil
@@ -5,6 +6,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from entraid_service.model.ids import ConnectionId, UserId
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports.store import SealedCredential
 from entraid_service.store import SqliteStore
+from entraid_service.store.files import log_of
 from store.contract import Store
 from store.tenants import NOW, Tenant, commit, connection, edge, ended, group, guid, people, person, run
 
@@ -31,6 +34,11 @@ def raw(folder: Path) -> bytes:
 def modes(folder: Path) -> dict[str, int]:
     """Who may access each file of a folder."""
     return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+
+
+def size(file: Path) -> int:
+    """Its bytes."""
+    return file.stat().st_size
 
 
 def largest(folder: Path) -> int:
@@ -168,6 +176,35 @@ async def test_a_read_only_disk_is_told_and_nothing_is_lost(folder: Path) -> Non
         assert await store.connections.get(CONTOSO) == connection()
 
 
+async def test_a_file_that_may_only_be_read_is_told(folder: Path) -> None:
+    """What is in it answers; what would be written is refused in plain words, and nothing is lost."""
+    path = folder / "store.db"
+    async with SqliteStore.open(path) as store:
+        await store.connections.create(connection(), None)
+    set_writable(folder, is_writable=True)
+    path.chmod(0o400)
+    with unprivileged():
+        async with SqliteStore.open(path) as store:
+            with pytest.raises(StoreUnavailable, match="the database is read-only"):
+                await store.connections.create(connection("fabrikam"), None)
+            assert await store.connections.get(CONTOSO) == connection()
+
+
+async def test_a_database_without_room_says_so(tmp_path: Path) -> None:
+    """What SQLite itself calls full, in plain words; afterwards everything is as before."""
+    async with SqliteStore.open(tmp_path / "store.db") as store:
+        await store.connections.create(connection(), None)
+        writer = store._database._writer
+        (pages,) = next(iter(await writer.execute_fetchall("PRAGMA page_count")))
+        await writer.execute_fetchall(f"PRAGMA max_page_count = {pages}")
+        staging = await Tenant([person(number, about="x" * 500) for number in range(3000)]).stage(
+            store.directory, connection()
+        )
+        with pytest.raises(StoreUnavailable, match="the disk is full"):
+            await staging.changes()
+        assert await store.connections.get(CONTOSO) == connection()
+
+
 @contextmanager
 def file_size_limit(limit: int) -> Iterator[None]:
     """No file may grow beyond a size, as on a disk that is full."""
@@ -197,6 +234,28 @@ async def test_a_disk_that_takes_no_more_fails_the_write_only(store: Store, tmp_
     view.close()
     await commit(store, staging)
     assert len((await store.lists.users(CONTOSO, after=None, limit=5000)).items) == 3000
+
+
+async def test_a_full_disk_does_not_end_the_care_of_the_log(tmp_path: Path) -> None:
+    """It goes on trying, and empties the log once there is room."""
+    path = tmp_path / "store.db"
+    async with SqliteStore.open(path) as store, asyncio.TaskGroup() as tasks:
+        await store.connections.create(connection(), None)
+        log = log_of(path)
+        with file_size_limit(4096):
+            with pytest.raises(StoreUnavailable):
+                await store._database.checkpoint()
+            tending = tasks.create_task(store.tend(timedelta(milliseconds=1)))
+            await asyncio.sleep(0.1)
+            assert not tending.done()
+            assert size(log) > 0
+        for _ in range(2_000):
+            await asyncio.sleep(0.01)
+            if not size(log):
+                break
+        tending.cancel()
+        assert size(log) == 0
+        assert await store.connections.get(CONTOSO) == connection()
 
 
 async def test_an_increment_on_a_full_disk_changes_nothing(store: Store, tmp_path: Path) -> None:

@@ -125,6 +125,32 @@ async def test_the_log_of_a_damaged_database_goes_with_it(tmp_path: Path) -> Non
         assert (await store.connections.get(CONTOSO)).display_name == "Newest"
 
 
+async def test_what_a_killed_rebuild_left_does_not_stop_the_next(tmp_path: Path) -> None:
+    """It is begun anew."""
+    path = tmp_path / "store.db"
+    await filled(path)
+    damage(path, *pages_of(path, "directory_user"))
+    (tmp_path / "store.db.rebuilding").write_bytes(b"half of a database")
+    rebuilt = await rebuild(path)
+    assert rebuilt is not None
+    assert rebuilt.connections == 2
+
+
+async def test_a_database_that_somebody_keeps_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    """A tool that has it open for itself alone: it is told, and the file with its connections stays."""
+    path = tmp_path / "store.db"
+    await filled(path)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("UPDATE last_revision SET value = value")
+        other.commit()
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await rebuild(path)
+    async with SqliteStore.open(path) as store:
+        assert await store.connections.get(CONTOSO) == connection()
+    assert not [file for file in files(tmp_path) if "corrupt" in file.name]
+
+
 async def test_nothing_is_rebuilt_out_of_nothing(tmp_path: Path) -> None:
     """A wrong path is told, and no file is made."""
     with pytest.raises(StoreUnavailable, match="no database"):
