@@ -60,6 +60,27 @@ def test_a_part_of_a_selected_attribute_is_known() -> None:
     assert not scope.knows_attribute("department")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "onPremisesExtensionAttributes.extensionAttribute16",
+        "onPremisesExtensionAttributes.extensionAtribute1",
+        "employeeOrgData.costCentre",
+        "department.code",
+    ],
+)
+def test_what_is_no_part_of_an_attribute_is_unknown(name: str) -> None:
+    """A slip in a name would look empty for everybody, and a negative condition on it would hold."""
+    scope = Scope(attributes=frozenset({"onPremisesExtensionAttributes", "employeeOrgData", "department"}))
+    assert not scope.knows_attribute(name)
+    assert not Scope(attributes=frozenset({name})).knows_attribute(name)
+
+
+def test_parts_of_an_attribute_that_the_service_has_no_list_of_are_known() -> None:
+    """Schema extensions have names and parts of their own."""
+    assert Scope(attributes=frozenset({"ext8x2q_access"})).knows_attribute("ext8x2q_access.level")
+
+
 def test_mail_addresses_are_those_of_mail_other_mails_and_smtp_proxies() -> None:
     """Other kinds of proxy addresses are no mail addresses."""
     user = User(

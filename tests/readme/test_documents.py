@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from entraid_service.config import Settings, describe
-from entraid_service.config.settings import DEFAULT_ATTRIBUTES, SETTINGS
+from entraid_service.config.settings import SETTINGS
+from entraid_service.model.directory import DEFAULT_ATTRIBUTES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))

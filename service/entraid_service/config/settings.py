@@ -10,43 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from entraid_service.config.clouds import CLOUDS, Cloud, custom_cloud
-from entraid_service.model.directory import CORE_ATTRIBUTES
+from entraid_service.model.directory import DEFAULT_ATTRIBUTES
 from entraid_service.model.secret import Secret
-
-DEFAULT_ATTRIBUTES = (
-    *CORE_ATTRIBUTES,
-    "givenName",
-    "surname",
-    "jobTitle",
-    "department",
-    "companyName",
-    "officeLocation",
-    "streetAddress",
-    "city",
-    "state",
-    "postalCode",
-    "country",
-    "usageLocation",
-    "preferredLanguage",
-    "employeeId",
-    "employeeType",
-    "employeeHireDate",
-    "employeeOrgData",
-    "mailNickname",
-    "otherMails",
-    "proxyAddresses",
-    "mobilePhone",
-    "businessPhones",
-    "createdDateTime",
-    "creationType",
-    "externalUserState",
-    "onPremisesSyncEnabled",
-    "onPremisesSamAccountName",
-    "onPremisesDomainName",
-    "onPremisesExtensionAttributes",
-)
-"""What access flows are written over; all of it is readable with User.Read.All."""
-
 
 _NO_SECRET = Secret("")
 

@@ -14,9 +14,54 @@ AttributeValue: TypeAlias = Scalar | list[Scalar]
 CORE_ATTRIBUTES = ("displayName", "userPrincipalName", "mail", "accountEnabled", "userType")
 """Attributes that are always synced: every decision and every list needs them."""
 
-COMPLEX_ATTRIBUTES = ("onPremisesExtensionAttributes", "employeeOrgData", "authorizationInfo", "signInActivity")
+DEFAULT_ATTRIBUTES = (
+    *CORE_ATTRIBUTES,
+    "givenName",
+    "surname",
+    "jobTitle",
+    "department",
+    "companyName",
+    "officeLocation",
+    "streetAddress",
+    "city",
+    "state",
+    "postalCode",
+    "country",
+    "usageLocation",
+    "preferredLanguage",
+    "employeeId",
+    "employeeType",
+    "employeeHireDate",
+    "employeeOrgData",
+    "mailNickname",
+    "otherMails",
+    "proxyAddresses",
+    "mobilePhone",
+    "businessPhones",
+    "createdDateTime",
+    "creationType",
+    "externalUserState",
+    "onPremisesSyncEnabled",
+    "onPremisesSamAccountName",
+    "onPremisesDomainName",
+    "onPremisesExtensionAttributes",
+)
+"""What is synced unless the settings say otherwise: what access flows are written over; all of it is readable with
+User.Read.All."""
+
+PARTS: Mapping[str, frozenset[str]] = {
+    "onPremisesExtensionAttributes": frozenset(f"extensionAttribute{number}" for number in range(1, 16)),
+    "employeeOrgData": frozenset({"costCenter", "division"}),
+}
+"""Attributes of a user that consist of these and no others; see
+https://learn.microsoft.com/en-us/graph/api/resources/onpremisesextensionattributes and employeeorgdata."""
+
+COMPLEX_ATTRIBUTES = (*PARTS, "authorizationInfo", "signInActivity")
 """Attributes of a user that consist of others and have no text of their own, as far as the service looks at them; see
 https://learn.microsoft.com/en-us/graph/api/resources/user."""
+
+SIMPLE_ATTRIBUTES = frozenset(DEFAULT_ATTRIBUTES) - frozenset(PARTS)
+"""Attributes of a user that are known to have no parts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from entraid_service.model.directory import PARTS, SIMPLE_ATTRIBUTES
 from entraid_service.model.ids import GroupId
 
 
@@ -39,9 +40,15 @@ class Scope:
     def knows_attribute(self, name: str) -> bool:
         """Whether a missing value of this attribute means that it is empty.
 
-        A complex attribute is selected as a whole, so that its parts are known with it.
+        A complex attribute is selected as a whole, so that its parts are known with it; what is none of its parts is
+        unknown, or a slip in a name would look empty for everybody.
         """
-        return name in self.attributes or name.partition(".")[0] in self.attributes
+        if "." not in name:
+            return name in self.attributes
+        whole, _, part = name.partition(".")
+        if whole in SIMPLE_ATTRIBUTES or part not in PARTS.get(whole, (part,)):
+            return False
+        return name in self.attributes or whole in self.attributes
 
 
 def split_entries(entries: Iterable[str]) -> tuple[str, ...]:

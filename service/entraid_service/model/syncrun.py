@@ -79,7 +79,7 @@ class Changes:
 class SyncRun:
     """A run. `revision` and `sync_time` name the snapshot that it produced, once it succeeded.
 
-    `skipped` holds the first of the objects that it left out.
+    `skipped` holds the first of the objects that it left out. `changes` of a held run are those that it would make.
     """
 
     id: SyncRunId
