@@ -125,6 +125,34 @@ async def test_groups_status_and_details_are_tables(script: Script) -> None:
     assert one.out.count("failed") == 2
 
 
+async def test_status_warns_of_what_waits_and_of_groups_that_bring_in_nothing(script: Script) -> None:
+    """Once each: an entry of Groups to Sync may be misspelt, ambiguous, or stand for a group that is gone."""
+    states = sync_service_pb2.GroupResolution
+    resolutions = [
+        states(entry="Sales", state=states.STATE_RESOLVED, groups=["connections/contoso/groups/g1"]),
+        states(entry="Salez", state=states.STATE_NOT_FOUND),
+        states(entry="Solo", state=states.STATE_NOT_FOUND, groups=["connections/contoso/groups/g2"]),
+        states(entry="G3", state=states.STATE_NOT_FOUND, groups=["connections/contoso/groups/g3"]),
+        states(entry="Twin", state=states.STATE_AMBIGUOUS, groups=["x/g4", "x/g5"]),
+    ]
+    held = run(sync_service_pb2.SyncRun.STATE_HELD, error=status_pb2.Status(message="held back: 40 of 300 users"))
+    served = run(sync_service_pb2.SyncRun.STATE_SUCCEEDED, group_resolutions=resolutions)
+    connection = connection_service_pb2.Connection()
+    connection.CopyFrom(CONNECTION)
+    connection.last_error.message = "held back: 40 of 300 users"
+    script.answer("GetConnection", connection_service_pb2.GetConnectionResponse(connection=connection))
+    script.answer("ListSyncRuns", sync_service_pb2.ListSyncRunsResponse(sync_runs=[held, served]))
+    ended = await entraidctl("status", "contoso", env={"ENTRAID_TARGET": script.target})
+    assert [line for line in ended.out.splitlines() if line.startswith("warning: ")] == [
+        "warning: contoso: its last sync did not take effect: held back: 40 of 300 users",
+        f"warning: r1 waits for approval; next: entraidctl approve {RUN}",
+        "warning: Groups to Sync: `Salez` not found",
+        "warning: Groups to Sync: `Solo` not found: it stands for connections/contoso/groups/g2, which is gone",
+        "warning: Groups to Sync: `G3` not found",
+        "warning: Groups to Sync: `Twin` ambiguous: give the object ID of the one that is meant (x/g4, x/g5)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("decision", "code", "word"),
     [

@@ -71,6 +71,10 @@ def test_a_custom_graph_url_gets_the_version_if_it_has_no_path(graph_url: str, e
         ({"ENTRAID_MANAGED_IDENTITY": "system", "ENTRAID_FEDERATED_TOKEN_FILE": "/t"}, "exclude each other"),
         ({"ENTRAID_CA_BUNDLE": "/nowhere.pem"}, "names `/nowhere.pem`, which cannot be read"),
         ({"ENTRAID_USER_ATTRIBUTES": "displayName"}, "lacks userPrincipalName, mail, accountEnabled, userType"),
+        (
+            {"ENTRAID_USER_ATTRIBUTES": "displayName,cost center,a/b"},
+            "has `cost center`, `a/b`, no name of an attribute",
+        ),
         ({"ENTRAID_ENCRYPTION_KEY_FILE": "/nowhere.key"}, "`ENTRAID_ENCRYPTION_KEY_FILE` names cannot be read"),
         ({"ENTRAID_CONFIG": "/nowhere.toml"}, "`/nowhere.toml` cannot be read"),
     ],
@@ -97,6 +101,11 @@ def test_an_unknown_key_in_the_file_is_refused_and_in_the_environment_only_told(
         load({}, file=str(file))
     environment = {"ENTRAID_PORT": "tcp://10.0.0.1:50051", "ENTRAID_LOG_LEVEL": "info", "ENTRAID_PROXY_FILE": "/p"}
     assert unknown_variables(environment) == ["ENTRAID_PORT"]
+
+
+def test_the_target_of_entraidctl_may_stand_in_the_same_shell() -> None:
+    """It is no mistake; a TLS variable of entraidctl may have been meant for the service, and is told."""
+    assert unknown_variables({"ENTRAID_TARGET": "localhost:1", "ENTRAID_CERT_FILE": "c.pem"}) == ["ENTRAID_CERT_FILE"]
 
 
 def test_secrets_come_from_files_and_are_never_shown(tmp_path: Path) -> None:

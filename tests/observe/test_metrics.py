@@ -41,6 +41,14 @@ def test_what_happened_is_counted_under_its_labels() -> None:
     assert found["entraid_snapshot_sync_time_seconds", (("connection", "main"),)] == 1_700_000_000.0
 
 
+def test_what_alarms_are_made_of_is_there_from_the_start() -> None:
+    """A series that begins with its first event is no increase to Prometheus, and raises no alarm."""
+    found = _samples(Metrics())
+    assert found["entraid_sync_drift_changes_total", (("what", "memberships"),)] == 0
+    assert found["entraid_sync_runs_total", (("mode", "full"), ("state", "held"))] == 0
+    assert found["entraid_sync_runs_total", (("mode", "incremental"), ("state", "failed"))] == 0
+
+
 def test_a_connection_that_is_gone_is_not_reported_any_more() -> None:
     """Its age would otherwise grow for ever and alarm somebody."""
     metrics = Metrics()

@@ -1,15 +1,16 @@
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
 
 from entraid.v1 import sync_service_pb2 as pb
 from entraid_service.errors import GraphUnavailable
-from entraid_service.model.ids import GroupId, SyncRunId
+from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId
 from entraid_service.model.scope import GroupResolution, ResolutionState
-from entraid_service.model.syncrun import Changes, Phase, Progress, RunState, SyncMode
+from entraid_service.model.syncrun import Changes, Phase, Progress, RunState, SyncMode, SyncRun
+from entraid_service.rpc.convert import sync_run_message
 from entraid_service.rpc.server import GrpcServer
 from rpc.rooms import Server
 from rpc.told import field_of, reason_of
@@ -146,3 +147,19 @@ async def test_runs_are_cancelled_and_approved(server: Server) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as malformed:
         await server.sync.CancelSyncRun(pb.CancelSyncRunRequest(name="connections/main/syncRuns/"))
     assert field_of(malformed.value) == "name"
+
+
+def test_changes_are_told_of_runs_that_made_them() -> None:
+    """A held run keeps what it would change; it has changed nothing until somebody approves it."""
+    started = datetime(2026, 11, 1, tzinfo=UTC)
+    held = SyncRun(
+        id=SyncRunId("r1"),
+        connection_id=ConnectionId("main"),
+        state=RunState.HELD,
+        mode=SyncMode.FULL,
+        create_time=started,
+        changes=Changes(users_deleted=40),
+    )
+    assert not sync_run_message(held, None).HasField("changes")
+    approved = sync_run_message(replace(held, state=RunState.SUCCEEDED), None)
+    assert approved.changes.users_deleted == 40

@@ -98,6 +98,8 @@ async def test_row_35_what_a_person_approves_takes_effect(tmp_path: Path) -> Non
         held = await held_run(lab)
         approved = await lab.runner.approve(lab.connection.id, held.id)
         assert approved.state is RunState.SUCCEEDED
+        assert approved.changes is not None
+        assert approved.changes.users_deleted == 60
         found, true = await lab.served(), lab.truth()
         assert found == true, found.difference(true)
         assert (await lab.runner.approve(lab.connection.id, held.id)).state is RunState.SUCCEEDED

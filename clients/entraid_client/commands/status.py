@@ -12,7 +12,14 @@ from entraid_client.commands.names import CONNECTION
 from entraid_client.commands.session import Session, with_session
 from entraid_client.show.permissions import show_permissions
 from entraid_client.show.screen import Json, as_json, plain
-from entraid_client.show.status import connection_details, connections_table, runs_table, waiting_runs, warnings
+from entraid_client.show.status import (
+    connection_details,
+    connections_table,
+    runs_table,
+    unresolved_groups,
+    waiting_runs,
+    warnings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +73,8 @@ async def _one(client: EntraidClient, session: Session, name: str, *, runs: int)
     show_permissions(session.screen, connection)
     if latest:
         session.screen.out.print(runs_table(latest))
-    _warn(session, [*warnings(connection, now=datetime.now(UTC)), *waiting_runs(latest)])
+    found = [*warnings(connection, now=datetime.now(UTC)), *waiting_runs(latest), *unresolved_groups(latest)]
+    _warn(session, found)
     return ExitCode.OK
 
 

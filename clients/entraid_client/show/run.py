@@ -11,7 +11,7 @@ from rich.text import Text
 from entraid.v1.sync_service_pb2 import GroupResolution, SyncRun
 from entraid_client.show.rate import Rate, took
 from entraid_client.show.screen import clean, plain
-from entraid_client.show.words import count, resolution_state, run_phase, run_state, sync_mode
+from entraid_client.show.words import count, last_segment, resolution_state, run_phase, run_state, sync_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,17 +143,27 @@ def _summary_lines(run: SyncRun) -> Iterator[tuple[str, str]]:
     if run.HasField("changes"):
         yield from _changes(run.changes)
     yield from _left_out(run)
-    for resolution in run.group_resolutions:
-        if resolution.state != GroupResolution.STATE_RESOLVED:
-            candidates = f" ({', '.join(resolution.groups)})" if resolution.groups else ""
-            yield "group", f"`{resolution.entry}` {resolution_state(resolution.state)}{candidates}"
+    for problem in unresolved(run):
+        yield "group", problem
     if run.HasField("error"):
         yield "why", run.error.message
     if run.state == SyncRun.STATE_HELD:
-        yield "why", "it would remove more than the service allows at a stroke; the former data stays in use"
         yield "next", f"look into the tenant, then `entraidctl approve {run.name}`, or sync again"
+        yield "until then", "what was served before stays in use"
     if run.state in {SyncRun.STATE_FAILED, SyncRun.STATE_CANCELLED}:
-        yield "next", "the former data stays in use; see the cause, then sync again"
+        yield "next", "nothing was changed: see the cause, then sync again"
+
+
+def unresolved(run: SyncRun) -> Iterator[str]:
+    """What each entry of Groups to Sync that brings in no group meant, and what would do."""
+    for resolution in run.group_resolutions:
+        groups = ", ".join(resolution.groups)
+        told = f"`{resolution.entry}` {resolution_state(resolution.state)}"
+        if resolution.state == GroupResolution.STATE_AMBIGUOUS:
+            yield f"{told}: give the object ID of the one that is meant ({groups})"
+        elif resolution.state != GroupResolution.STATE_RESOLVED:
+            is_pinned = groups and last_segment(groups) != resolution.entry.lower()
+            yield f"{told}: it stands for {groups}, which is gone" if is_pinned else told
 
 
 def _left_out(run: SyncRun) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from entraid.v1.connection_service_pb2 import Connection
 from entraid.v1.sync_service_pb2 import SyncRun
+from entraid_client.show.run import unresolved
 from entraid_client.show.screen import plain
 from entraid_client.show.tables import table
 from entraid_client.show.words import (
@@ -67,17 +68,23 @@ def warnings(connection: Connection, *, now: datetime) -> list[str]:
     if connection.missing_permissions:
         found.append(f"it lacks permissions: {', '.join(connection.missing_permissions)}")
     if connection.HasField("last_error"):
-        found.append(f"its last sync failed or is held back: {connection.last_error.message}")
+        found.append(f"its last sync did not take effect: {connection.last_error.message}")
     return [f"{last_segment(connection.name)}: {warning}" for warning in found]
 
 
 def waiting_runs(runs: Iterable[SyncRun]) -> list[str]:
     """A warning for each run that waits for a person, with what to do about it."""
     return [
-        f"{last_segment(run.name)} is held back: {run.error.message}; next: entraidctl approve {run.name}"
+        f"{last_segment(run.name)} waits for approval; next: entraidctl approve {run.name}"
         for run in runs
         if run.state == SyncRun.STATE_HELD
     ]
+
+
+def unresolved_groups(runs: Iterable[SyncRun]) -> list[str]:
+    """A warning for each entry of Groups to Sync that brings in no group, by the newest run that took effect."""
+    served = next((run for run in runs if run.state == SyncRun.STATE_SUCCEEDED), SyncRun())
+    return [f"Groups to Sync: {problem}" for problem in unresolved(served)]
 
 
 def connection_details(connection: Connection) -> Table:

@@ -17,8 +17,12 @@ from entraid_service.model.secret import Secret
 
 PREFIX = "ENTRAID_"
 CONFIG_VARIABLE = "ENTRAID_CONFIG"
+_TARGET_OF_CLIENTS = "ENTRAID_TARGET"
+"""Tells entraidctl where the service is, often in the same shell. Its TLS variables are warned of: one of them may have
+been meant for the service."""
 _HIGHEST_PORT = 65535
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 _DURATION = re.compile(r"(?P<number>[0-9]{1,9}(\.[0-9]{1,3})?) ?(?P<unit>[smhd]?)")
 
@@ -107,7 +111,7 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
         variable
         for variable in environment
         if variable.startswith(PREFIX)
-        and variable != CONFIG_VARIABLE
+        and variable not in (CONFIG_VARIABLE, _TARGET_OF_CLIENTS)
         and _setting_of(variable.removeprefix(PREFIX).lower()) is None
     )
 
@@ -187,6 +191,11 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"`{PREFIX}TLS_CLIENT_CA_FILE` needs `{PREFIX}TLS_CERT_FILE`: without TLS no client shows a certificate"
     if missing := [name for name in CORE_ATTRIBUTES if name not in settings.user_attributes]:
         yield f"`{PREFIX}USER_ATTRIBUTES` lacks {', '.join(missing)}, which every decision needs"
+    if odd := [name for name in settings.user_attributes if not _ATTRIBUTE.fullmatch(name)]:
+        yield (
+            f"`{PREFIX}USER_ATTRIBUTES` has `{'`, `'.join(odd)}`, no name of an attribute in Microsoft Graph; a "
+            "complex one is named as a whole, such as `onPremisesExtensionAttributes`"
+        )
     yield from app_problems(settings)
     for name in ("ca_bundle", "tls_cert_file", "tls_key_file", "tls_client_ca_file", "client_certificate_file"):
         path = getattr(settings, name)

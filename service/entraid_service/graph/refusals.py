@@ -87,7 +87,7 @@ def refusal(answer: Answer, *, subject: Subject) -> EntraidError:
             return unusable(f"its answer to the request for {subject.name} is not JSON", request_id=answer.request_id)
         case _:
             is_query = answer.status in _BAD_QUERY and subject.has_attributes
-            what = "names of the attributes to sync" if is_query else "Graph URL"
+            what = "names of the attributes to sync (`ENTRAID_USER_ATTRIBUTES`)" if is_query else "Graph URL"
             return GraphRefused(
                 f"Microsoft Graph refused the request for {subject.name} ({said}): check the {what}; see {_ERRORS}",
                 answer=answer,

@@ -7,6 +7,7 @@ users, values or anything else of a tenant's directory.
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -17,6 +18,9 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of what `Metrics.exposition` returns."""
 
 _RUN_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+_MODES = ("incremental", "full")
+_FINAL_STATES = ("succeeded", "failed", "cancelled", "held")
+_DRIFTING = ("users", "groups", "memberships")
 
 
 class Metrics:
@@ -44,6 +48,11 @@ class Metrics:
             ("what",),
             registry=self.registry,
         )
+        # A series that begins with its first event is no increase to Prometheus, and raises no alarm.
+        for what in _DRIFTING:
+            self._drift.labels(what)
+        for mode, state in product(_MODES, _FINAL_STATES):
+            self._runs.labels(mode, state)
         self._requests = Counter(
             "entraid_graph_requests",
             "Requests sent to Microsoft Graph, by HTTP status.",

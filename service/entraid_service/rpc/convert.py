@@ -12,7 +12,7 @@ from entraid_service.model.directory import CORE_ATTRIBUTES, AttributeValue, Sca
 from entraid_service.model.ids import ConnectionId
 from entraid_service.model.permissions import PermissionStatus
 from entraid_service.model.scope import GroupResolution
-from entraid_service.model.syncrun import Changes, Progress, SyncRun
+from entraid_service.model.syncrun import Changes, Progress, RunState, SyncRun
 from entraid_service.ports import ListedGroup
 from entraid_service.rpc.etag import etag
 from entraid_service.rpc.names import connection_name, group_name, sync_run_name, user_name
@@ -66,7 +66,8 @@ def sync_run_message(run: SyncRun, snapshot: snapshot_pb2.Snapshot | None) -> sy
         state=sync_service_pb2.SyncRun.State.ValueType(run.state.value),
         mode=sync_service_pb2.SyncMode.ValueType(run.mode.value),
         progress=_progress(run.progress),
-        changes=None if run.changes is None else _changes(run.changes),
+        # A held run keeps what it would change, until it is approved.
+        changes=_changes(run.changes) if run.changes and run.state is RunState.SUCCEEDED else None,
         snapshot=snapshot,
         group_resolutions=[_resolution(run.connection_id, resolution) for resolution in run.resolutions],
         error=None if run.error is None else from_report(run.error),

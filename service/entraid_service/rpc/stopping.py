@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import TypeVar
 
 from entraid_service.errors import Stopping
@@ -30,8 +29,8 @@ async def until(stopping: asyncio.Event, items: AsyncIterator[T]) -> AsyncIterat
                 return
             yield item
     finally:
-        for task in (stop, following):
-            if task is not None and not task.done():
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        tasks = [task for task in (stop, following) if task is not None]
+        for task in tasks:
+            task.cancel()
+        # Also what is done is looked at: the end of the items may have come together with the end of the call.
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -120,7 +120,8 @@ class Attempt:
             changes = await staging.changes()
             await staging.prepare()
             if objection:
-                return await self._hold(run, staging, read, sync_time=sync_time, objection=objection)
+                held = replace(run, changes=changes)
+                return await self._hold(held, staging, read, sync_time=sync_time, objection=objection)
             ended = replace(self._ended(run, RunState.SUCCEEDED, read.scope.resolutions), changes=changes)
             version = await _to_the_end(staging.commit(ended, sync_time=sync_time, scope=read.scope, links=read.links))
         except BaseException:

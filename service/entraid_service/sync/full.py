@@ -81,8 +81,8 @@ class FullRead:
             EntraidError: As `TenantSource`; the staging area is then to be discarded.
         """
         self._board.requests = self._source.requests
-        users_link = await self._users_link()
         self._board.phase = Phase.USERS
+        users_link = await self._users_link()
         attributes = (*self._plan.selected, *(("manager",) if await self._read_people() else ()))
         groups, resolutions = await self._read_groups(by_feed=bool(users_link))
         if not self._plan.is_whole_directory:

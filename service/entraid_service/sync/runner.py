@@ -197,7 +197,7 @@ class SyncRunner:
         try:
             await self._read_and_commit(live)
         except asyncio.CancelledError:
-            report = ErrorReport(status="CANCELLED", message=f"{live.stopped_by}; the snapshot before is still served")
+            report = ErrorReport(status="CANCELLED", message=f"{live.stopped_by}; what was served stays served")
             await self._end(live, RunState.CANCELLED, report)
         except EntraidError as error:
             await self._end(live, RunState.FAILED, error.report())
