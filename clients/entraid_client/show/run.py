@@ -149,7 +149,7 @@ def _summary_lines(run: SyncRun) -> Iterator[tuple[str, str]]:
         yield "why", run.error.message
     if run.state == SyncRun.STATE_HELD:
         yield "next", f"look into the tenant, then `entraidctl approve {run.name}`, or sync again"
-        yield "until then", "what was served before stays in use"
+        yield "meanwhile", "what was served before stays in use"
     if run.state in {SyncRun.STATE_FAILED, SyncRun.STATE_CANCELLED}:
         yield "next", "nothing was changed: see the cause, then sync again"
 
