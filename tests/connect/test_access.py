@@ -15,7 +15,7 @@ from entraid_service.model.secret import Secret
 from entraid_service.oauth.keys import EncryptionKey
 from entraid_service.oauth.secretbox import AesGcmSecretBox
 from entraid_service.store import SqliteStore
-from graph.cloud import TENANT, FastTimer, ScriptedCloud, page
+from graph.cloud import TENANT, FastTimer, ScriptedCloud, jwt, page
 from store.tenants import connection
 
 BOX = AesGcmSecretBox([EncryptionKey(bytes(32))])
@@ -75,6 +75,27 @@ async def test_a_new_credential_ends_the_use_of_the_old_ones_tokens(desk: Desk) 
     await desk.store.connections.replace(renewed, sealed, expected_version=1)
     assert await desk.read(renewed) == "opaque-2"
     assert desk.secrets() == ["secret-1", "secret-2"]
+
+
+@pytest.mark.parametrize(
+    ("former", "roles", "granted", "missing"),
+    [
+        ((), ["User.Read.All"], ("User.Read.All",), ("GroupMember.Read.All",)),
+        (("User.Read.All",), [], (), ("User.Read.All", "GroupMember.Read.All")),
+        ((), [], (), ()),
+    ],
+    ids=["one is missing", "all were revoked", "never told"],
+)
+async def test_what_the_token_of_the_moment_grants_is_kept(
+    desk: Desk, former: tuple[str, ...], roles: list[str], granted: tuple[str, ...], missing: tuple[str, ...]
+) -> None:
+    """An administrator may have granted or revoked something; a token that never told anything tells nothing now."""
+    owner = replace(await connected(desk, "one", "secret-1"), granted_permissions=former, version=2)
+    await desk.store.connections.replace(owner, None, expected_version=1)
+    desk.cloud.tokens.append(jwt(roles=roles))
+    await desk.access.directory(owner)
+    found = await desk.store.connections.get(owner.id)
+    assert (found.granted_permissions, found.missing_permissions) == (granted, missing)
 
 
 async def test_tokens_of_the_longest_unused_connections_are_given_up(

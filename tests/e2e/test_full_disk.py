@@ -1,13 +1,15 @@
 import resource
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from e2e.harness import Service, connect, connect_request, evaluate, list_users, pointed_at, start_sync, sync, watch
 from entraid.v1 import access_service_pb2
-from entraid.v1.sync_service_pb2 import SyncRun
+from entraid.v1.sync_service_pb2 import ListSyncRunsResponse, SyncRun
 from entraid_emulator import Emulator, ObjectId, contoso, in_background
 
 NADIA = "nadia.rahman@contoso.example"
@@ -66,6 +68,32 @@ def test_row_37_a_sync_that_fills_the_disk_fails_and_decisions_go_on(
         assert len(list_users(service, name, page_size=500).users) == 40
     sync(service, name)
     assert len(list_users(service, name, page_size=500).users) == 500
+
+
+def test_row_37_a_sync_whose_end_could_not_be_kept_does_not_keep_others_from_coming(
+    cloud: Emulator, start: Callable[[dict[str, str]], Service]
+) -> None:
+    """The disk takes nothing while a run ends: once there is room it is kept as failed, and the schedule goes on."""
+    service = start({**pointed_at(cloud), "ENTRAID_SYNC_INTERVAL": "2s"})
+    name = connect(service, connect_request(cloud, "contoso")).name
+    sync(service, name)
+    cloud.latency = timedelta(seconds=1.5)
+    run = start_sync(service, name).name
+    with file_size_limit(service, 0):
+        assert watch(service, run)[-1].state == SyncRun.STATE_FAILED
+        cloud.latency = timedelta()
+        answer = evaluate(service, f"{name}/users/{NADIA}", ENGINEERING)
+        assert answer.decision == access_service_pb2.DECISION_ALLOW
+    states = {}
+    for _ in range(200):
+        runs = service.call("SyncService/ListSyncRuns", {"parent": name}, ListSyncRunsResponse()).sync_runs
+        states = {one.name: one.state for one in runs}
+        if runs[0].name > run and runs[0].state == SyncRun.STATE_SUCCEEDED:
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError(f"no sync came after the disk had room again: {states}")
+    assert states[run] == SyncRun.STATE_FAILED
 
 
 def test_row_37_a_disk_that_takes_nothing_is_told_and_decisions_go_on(

@@ -15,14 +15,19 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class LiveRun:
-    """A run in this process. `outcome` is set as soon as it took effect or is held, before that is told."""
+    """A run in this process.
+
+    `outcome` is set as soon as it took effect or is held, before that is told; `is_unsaved` while its end is not kept.
+    """
 
     run: SyncRun
     board: ProgressBoard
     task: asyncio.Task[None] | None = None
+    ticker: asyncio.Task[None] | None = None
     outcome: SyncRun | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     stopped_by: str = "the service shut down"
+    is_unsaved: bool = False
 
     def stop(self, reason: str) -> None:
         """Ends the run, for this reason."""

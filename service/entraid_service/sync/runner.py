@@ -179,6 +179,7 @@ class SyncRunner:
                 live.task.cancel()
         for live in lives:
             await live.ended.wait()
+            self._forget(live)
 
     async def _moved(self, run: SyncRun) -> None:
         """Returns a second later, or as soon as the run ended."""
@@ -193,7 +194,7 @@ class SyncRunner:
 
     async def _drive(self, live: LiveRun) -> None:
         """From start to end: afterwards the run is in a final state, whatever happened."""
-        ticker = self._hooks.spawn(self._tick(live))
+        live.ticker = self._hooks.spawn(self._tick(live))
         try:
             await self._read_and_commit(live)
         except asyncio.CancelledError:
@@ -209,15 +210,27 @@ class SyncRunner:
             )
             await self._end(live, RunState.FAILED, report)
         finally:
-            ticker.cancel()
-            self._live.pop(live.run.id, None)
             live.ended.set()
+            if not live.is_unsaved:
+                self._forget(live)
+
+    def _forget(self, live: LiveRun) -> None:
+        self._live.pop(live.run.id, None)
+        if live.ticker is not None:
+            live.ticker.cancel()
 
     async def _tick(self, live: LiveRun) -> None:
-        """Saves where the run stands now and then, for those who ask another process or come after a crash."""
+        """Saves where the run stands now and then, for those who ask another process or come after a crash.
+
+        So too its end, if the store did not take that: a run that seems to go on keeps every later one from being due.
+        """
         while True:
             await asyncio.sleep(_TICK.total_seconds())
-            if not live.run.state.is_final:
+            if live.is_unsaved:
+                if await self._save_end(live):
+                    self._forget(live)
+                    return
+            elif not live.run.state.is_final:
                 try:
                     await self._stores.runs.save(live.now())
                     is_wanted = await self._stores.runs.is_wanted(live.run.connection_id, live.run.id)
@@ -294,7 +307,15 @@ class SyncRunner:
         live.run = replace(live.now(), state=state, error=error, end_time=self._clock.now())
         _log.warning("sync_run_ended", state=state.name, error=error.message, **names_of(live.run))
         self._hooks.on_end(live.run)
-        with suppress(StoreUnavailable, RunSuperseded):  # then the next start, or the other process, ends it
-            await self._stores.runs.save(live.run)
-            if state is RunState.FAILED:
-                await self._tell_health(live.run)
+        await self._save_end(live)
+
+    async def _save_end(self, live: LiveRun) -> bool:
+        """Saves an end; the ticker tries again until the store takes it, or the next start ends the run."""
+        live.is_unsaved = True
+        with suppress(StoreUnavailable):
+            with suppress(RunSuperseded):  # then the other process ends it
+                await self._stores.runs.save(live.run)
+                if live.run.state is RunState.FAILED:
+                    await self._tell_health(live.run)
+            live.is_unsaved = False
+        return not live.is_unsaved
