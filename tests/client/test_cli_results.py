@@ -356,6 +356,18 @@ async def test_runs_are_approved_and_cancelled(script: Script) -> None:
     assert names == [RUN, RUN]
 
 
+@pytest.mark.parametrize("form", ["table", "json"])
+async def test_a_held_run_cannot_be_cancelled(script: Script, form: str) -> None:
+    """It does not run: said in words beside the run, whatever the form, with the exit code of held runs."""
+    held = run(sync_service_pb2.SyncRun.STATE_HELD)
+    script.answer("CancelSyncRun", sync_service_pb2.CancelSyncRunResponse(sync_run=held))
+    refused = await entraidctl("cancel", RUN, "--target", script.target, "--output", form)
+    assert refused.code == 7
+    assert "a held run is not running" in refused.err
+    assert "approve" in refused.err
+    assert "r1" in refused.out
+
+
 async def test_disconnecting_is_asked_for_or_confirmed(script: Script) -> None:
     """A script that forgot --yes deletes nothing."""
     script.answer("Disconnect", connection_service_pb2.DisconnectResponse())

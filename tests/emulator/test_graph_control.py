@@ -213,6 +213,23 @@ def test_a_person_changes_it_from_the_command_line(running: Path) -> None:
     assert "disable-user" in run("change", "--help")
 
 
+@pytest.mark.parametrize("change", ["delete-user", "add-fault", "clear-faults"])
+def test_help_with_a_change_needs_no_emulator(change: str) -> None:
+    """Who asks for help may have none yet; the change itself says what is missing."""
+    runner = CliRunner()
+    for given in ([], ["--ready-file", "nowhere.json"]):
+        helped = runner.invoke(command, ["change", *given, change, "--help"])
+        assert helped.exit_code == 0, helped.output
+        assert f"change {change}" in helped.output
+    arguments = {"delete-user": [ADA], "add-fault": ["html"], "clear-faults": []}[change]
+    refused = runner.invoke(command, ["change", change, *arguments])
+    assert refused.exit_code == 2
+    assert "--ready-file" in refused.output
+    lost = runner.invoke(command, ["change", "--ready-file", "nowhere.json", change, *arguments])
+    assert lost.exit_code == 1
+    assert "`nowhere.json` is no ready file" in lost.output
+
+
 def test_a_stopped_emulator_is_told_of(tmp_path: Path, contoso_wire: Wire) -> None:
     """The command says that nobody answers."""
     ready = tmp_path / "ready.json"

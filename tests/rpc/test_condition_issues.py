@@ -15,7 +15,7 @@ TWIN = GroupId("bbbbbbbb-0000-4000-8000-000000000008")
 GONE = "bbbbbbbb-0000-4000-8000-00000000dead"
 ERROR, WARNING = pb.ConditionIssue.SEVERITY_ERROR, pb.ConditionIssue.SEVERITY_WARNING
 ATTRIBUTES = frozenset((*CORE_ATTRIBUTES, "department", "manager", "otherMails", "proxyAddresses"))
-WITH_PARTS = ATTRIBUTES | {"onPremisesExtensionAttributes"}
+WITH_PARTS = ATTRIBUTES | {"onPremisesExtensionAttributes", "employeeOrgData"}
 GROUPS = [
     Group(SALES, "Sales"),
     Group(EMEA, "EMEA"),
@@ -77,6 +77,13 @@ IS_NOT, CONTAINS = pb.MATCH_OPERATOR_IS_NOT, pb.MATCH_OPERATOR_CONTAINS
         (group("slaes", operator=CONTAINS), "group.values[0]", ERROR, "VALUE_MATCHES_NOTHING", ["Sales"]),
         (group("ales", "xyz", operator=CONTAINS), "group.values[1]", WARNING, "VALUE_MATCHES_NOTHING", []),
         (attribute("Department", "x"), "attribute.attribute", ERROR, "ATTRIBUTE_NOT_SYNCED", ["department"]),
+        (
+            attribute("employeeOrgData.costCentre", "x"),
+            "attribute.attribute",
+            ERROR,
+            "ATTRIBUTE_NOT_SYNCED",
+            ["employeeOrgData.costCenter", "employeeOrgData.division"],
+        ),
         (attribute("manager", "x"), "attribute.attribute", ERROR, "ATTRIBUTE_NOT_COMPARABLE", []),
         (
             attribute("onPremisesExtensionAttributes", "x"),

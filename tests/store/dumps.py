@@ -21,6 +21,10 @@ class World:
     groups: dict[GroupId, Group] = field(default_factory=dict)
     edges: set[Membership] = field(default_factory=set)
 
+    def counted(self) -> set[Membership]:
+        """The edges without those that wait for a user."""
+        return {edge for edge in self.edges if edge.kind is MemberKind.GROUP or edge.member_id in self.users}
+
     def tenant(self) -> Tenant:
         """The same, to be read whole."""
         return Tenant(list(self.users.values()), list(self.groups.values()), list(self.edges))
@@ -44,8 +48,10 @@ def dump_generation(db: sqlite3.Connection, generation: int) -> World:
     names = {(kind, folded, encode_id(user.id)) for user in users for kind, folded in rows.names_of(user)}
     assert set(_all(db, "kind, folded, object_id FROM user_name", generation)) == names
     assert set(_all(db, "group_id, member_id FROM member_of", generation)) == set(edges)
+    there = {encode_id(user.id) for user in users}
+    memberships = sum(row[1] in there for row in edges) + len(nestings)
     kept = db.execute("SELECT user_count, group_count, membership_count FROM generation WHERE id = ?", (generation,))
-    assert kept.fetchall() == [(len(users), len(groups), len(edges) + len(nestings))]
+    assert kept.fetchall() == [(len(users), len(groups), memberships)]
     return World(
         {user.id: user for user in users},
         {group.id: group for group in groups},

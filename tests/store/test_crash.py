@@ -187,6 +187,6 @@ def make_first_version(path: Path) -> None:
         db.execute("INSERT INTO snapshot VALUES ('contoso', 't', 9, 4, 0, '{\"attributes\":[]}')")
         db.execute("INSERT INTO directory_user VALUES (9, 'u-1', x'9280C0'), (9, 'u-2', x'9280C0')")
         db.execute("INSERT INTO directory_group VALUES (9, 'g-1', x'92A14701')")
-        db.execute("INSERT INTO membership VALUES (9, 'g-1', 'u-1'), (9, 'g-1', 'u-2')")
+        db.execute("INSERT INTO membership VALUES (9, 'g-1', 'u-1'), (9, 'g-1', 'u-2'), (9, 'g-1', 'gone')")
         db.execute("INSERT INTO nesting VALUES (9, 'g-1', 'g-2')")
         db.commit()

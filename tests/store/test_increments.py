@@ -189,6 +189,21 @@ async def test_a_deleted_user_takes_his_edges_along(store: SqliteStore, tmp_path
     assert edge(8, 1) not in dump(tmp_path / "store.db", CONTOSO).edges
 
 
+async def test_an_edge_counts_from_when_its_user_is_there(store: SqliteStore, tmp_path: Path) -> None:
+    """One that waits is no change, makes no revision and is not missed; it is added with its user, once."""
+    before = await store.lists.version(CONTOSO)
+    version, run = await apply(store, ChangeSet(added=[edge(8, 4), edge(9, 4), edge(9, 5)]))
+    assert (version.revision, run.changes) == (before.revision, Changes())
+    assert await changes_of(store, ChangeSet(removed=[(group_id(9), guid(5))])) == Changes()
+    arrived = ChangeSet(users=[person(4)], added=[edge(8, 4), edge(8, 3)])
+    assert await changes_of(store, arrived) == Changes(users_upserted=1, memberships_added=3)
+    assert await changes_of(store, arrived) == Changes()
+    gone = ChangeSet(removed_users=[user_id(4)], added=[edge(9, 4)])
+    assert await store.directory.removals(await store.lists.version(CONTOSO), gone) == Removals((1, 4), (0, 2), (2, 7))
+    assert await changes_of(store, gone) == Changes(users_deleted=1, memberships_removed=2)
+    assert dump(tmp_path / "store.db", CONTOSO).edges == {*FIRST.edges, edge(8, 3), edge(9, 4)}
+
+
 async def test_un_nesting_touches_no_user(store: SqliteStore, tmp_path: Path) -> None:
     """One edge goes, from the group that was left."""
     removed = ChangeSet(removed=[(group_id(9), guid(8))])
@@ -207,17 +222,17 @@ async def test_with_groups_to_sync_who_is_in_no_group_is_dropped(store: SqliteSt
         removed=[(group_id(8), guid(1)), (group_id(9), guid(3))],
     )
     assert await changes_of(store, changes, SOME_GROUPS) == Changes(
-        users_upserted=1, users_deleted=2, groups_deleted=1, memberships_added=2, memberships_removed=3
+        users_upserted=1, users_deleted=2, groups_deleted=1, memberships_added=1, memberships_removed=3
     )
     assert set(dump(tmp_path / "store.db", CONTOSO).users) == {guid(2), guid(4), guid(6)}
 
 
 async def test_with_groups_to_sync_a_group_that_goes_takes_its_people_along(store: SqliteStore, tmp_path: Path) -> None:
-    """Also those whose edge to it is told again in the same round: it leads nowhere."""
+    """Also those whose edge to it is told again in the same round: it leads nowhere, and goes with them."""
     await serve(store, FIRST, scope=SOME_GROUPS)
     changes = ChangeSet(removed_groups=[group_id(9)], added=[edge(9, 3)])
     assert await changes_of(store, changes, SOME_GROUPS) == Changes(
-        users_deleted=1, groups_deleted=1, memberships_removed=1
+        users_deleted=1, groups_deleted=1, memberships_removed=2
     )
     assert set(dump(tmp_path / "store.db", CONTOSO).users) == {guid(1), guid(2)}
 

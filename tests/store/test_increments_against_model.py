@@ -87,8 +87,8 @@ def difference(before: World, after: World) -> Changes:
         users_deleted=len(before.users.keys() - after.users.keys()),
         groups_upserted=sum(before.groups.get(found.id) != found for found in after.groups.values()),
         groups_deleted=len(before.groups.keys() - after.groups.keys()),
-        memberships_added=len(after.edges - before.edges),
-        memberships_removed=len(before.edges - after.edges),
+        memberships_added=len(after.counted() - before.counted()),
+        memberships_removed=len(before.counted() - after.counted()),
     )
 
 
@@ -97,7 +97,7 @@ def removals(before: World, changes: Changes) -> Removals:
     return Removals(
         (changes.users_deleted, len(before.users)),
         (changes.groups_deleted, len(before.groups)),
-        (changes.memberships_removed, len(before.edges)),
+        (changes.memberships_removed, len(before.counted())),
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from entraid_service.errors import DirectoryNotSynced, EntraidError, ResourceNotFound, StoreUnavailable
+from entraid_service.model.changes import Removals
 from entraid_service.model.directory import MemberKind, User
 from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, UserId
 from entraid_service.model.syncrun import Changes, RunState
@@ -226,6 +227,21 @@ async def test_changes_count_the_difference_to_what_is_served(store: Store) -> N
         memberships_added=2,
         memberships_removed=1,
     )
+
+
+async def test_changes_count_an_edge_only_with_its_user(store: Store) -> None:
+    """Graph goes on telling the edges of users who are deleted for now: they are kept, and are no change."""
+    edges = [edge(8, 1), edge(8, 2), edge(9, 4), edge(9, 5)]
+    await Tenant(people(1, 2, 5), [group(8), group(9)], edges).sync(store, connection())
+    staging = await Tenant(people(1, 4), [group(8), group(9)], edges).stage(store.directory, connection())
+    expected = Changes(users_upserted=1, users_deleted=2, memberships_added=1, memberships_removed=2)
+    assert await staging.changes() == expected
+    assert await staging.removals() == Removals((2, 3), (0, 2), (2, 3))
+    await commit(store, staging)
+    again = await Tenant(people(1, 4), [group(8), group(9)], edges[:3]).stage(store.directory, connection())
+    assert await again.changes() == Changes()
+    await again.put_users(people(2))
+    assert await again.changes() == Changes(users_upserted=1, memberships_added=1)
 
 
 async def test_reads_of_two_tenants_do_not_mix(store: Store) -> None:

@@ -32,7 +32,7 @@ class ExitCode(IntEnum):
     """The data for an answer is not there or too old, or a sync is under way already."""
 
     HELD = 7
-    """`sync`: the run waits for approval, as it would remove more than the service allows."""
+    """`sync`, `cancel`: the run waits for approval, as it would remove more than the service allows."""
 
     INTERRUPTED = 130
     """Stopped by Ctrl-C."""

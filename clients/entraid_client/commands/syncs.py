@@ -33,6 +33,11 @@ _EXIT_CODES: Final[Mapping[int, ExitCode]] = {
     SyncRun.STATE_HELD: ExitCode.HELD,
 }
 
+_NOT_RUNNING: Final = (
+    "a held run is not running, so there is nothing to cancel: it takes effect only if it is approved (entraidctl "
+    "approve), and the next sync that takes effect replaces it"
+)
+
 
 @click.command
 @click.argument("connection", required=False, type=CONNECTION)
@@ -103,12 +108,19 @@ def approve(session: Session, *, run: str, connection: str | None) -> None:
 @click.option("--connection", type=CONNECTION, help="The connection, where RUN is a bare ID.")
 @with_session
 def cancel(session: Session, *, run: str, connection: str | None) -> None:
-    """Ask RUN to stop; what it has read is dropped."""
+    """Ask RUN to stop; what it has read is dropped.
+
+    Exit codes: 0 it stops, or has ended already, 7 it is held: that one does not run, and waits for approval.
+    """
     name = named(sync_run_name, run, connection)
 
     async def work(client: EntraidClient) -> ExitCode:
-        _show(session.screen, await client.cancel_sync_run(name))
-        return ExitCode.OK
+        found = await client.cancel_sync_run(name)
+        _show(session.screen, found)
+        if found.state != SyncRun.STATE_HELD:
+            return ExitCode.OK
+        session.screen.err.print(_NOT_RUNNING, soft_wrap=True)
+        return ExitCode.HELD
 
     session.run(work)
 

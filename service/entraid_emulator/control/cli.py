@@ -5,6 +5,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -17,12 +18,7 @@ from entraid_emulator.troubles import TROUBLES
 
 _TIMEOUT_SECONDS = 10.0
 
-_ready_file = click.option(
-    "--ready-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="The ready file of the running emulator.",
-)
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 class Remote:
@@ -59,6 +55,20 @@ class Remote:
             raise click.ClickException(f"the emulator does not answer: {error}. Is it still running?") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Which emulator and tenant to change: looked for only when there is something to do, so that --help needs none."""
+
+    ready_file: Path | None
+    tenant: str | None
+
+    def remote(self) -> Remote:
+        """The emulator."""
+        if self.ready_file is None:
+            raise click.UsageError("Missing option '--ready-file': it stands before the change.")
+        return Remote(self.ready_file)
+
+
 def _reason(error: urllib.error.HTTPError) -> str:
     with error:
         try:
@@ -69,12 +79,11 @@ def _reason(error: urllib.error.HTTPError) -> str:
 
 def _command(command: Command) -> click.Command:
     @click.pass_obj
-    def run(obj: tuple[Remote, str | None], /, **arguments: str) -> None:
-        remote, tenant = obj
+    def run(aim: Aim, /, **arguments: str) -> None:
         asked: dict[str, Json] = {"change": command.name, "arguments": [arguments[name] for name in command.takes]}
-        if tenant is not None:
-            asked["tenant"] = tenant
-        done = remote.ask("POST", "/changes", asked)
+        if aim.tenant is not None:
+            asked["tenant"] = aim.tenant
+        done = aim.remote().ask("POST", "/changes", asked)
         click.echo(f"{command.name}: {done['object']} (version {done['version']})")
 
     callback: Callable[..., None] = run
@@ -83,12 +92,12 @@ def _command(command: Command) -> click.Command:
 
 
 @click.group(commands=[_command(command) for command in COMMANDS.values()])
-@_ready_file
+@click.option("--ready-file", type=_FILE, help="The ready file of the running emulator; it has to be given.")
 @click.option("--tenant", help="Tenant id or domain; the first one if not given.")
 @click.pass_context
-def change(context: click.Context, *, ready_file: Path, tenant: str | None) -> None:
+def change(context: click.Context, *, ready_file: Path | None, tenant: str | None) -> None:
     """Change a running emulator: its directory, its faults, its clock."""
-    context.obj = (Remote(ready_file), tenant)
+    context.obj = Aim(ready_file, tenant)
 
 
 @change.command("add-fault")
@@ -98,34 +107,34 @@ def change(context: click.Context, *, ready_file: Path, tenant: str | None) -> N
 @click.option("--chance", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share hit by a storm.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of a storm.")
 @click.pass_obj
-def add_fault(obj: tuple[Remote, str | None], *, trouble: str, path: str, times: int, chance: float, seed: int) -> None:
+def add_fault(aim: Aim, *, trouble: str, path: str, times: int, chance: float, seed: int) -> None:
     """Let requests go wrong in a way known from the field."""
     document: dict[str, Json] = {"path": path}
     if trouble == "storm":
         document |= {"storm": chance, "seed": seed}
     else:
         document |= {"trouble": trouble, "times": times or None}
-    click.echo(f"{obj[0].ask('POST', '/faults', document)['faults']} faults in force")
+    click.echo(f"{aim.remote().ask('POST', '/faults', document)['faults']} faults in force")
 
 
 @change.command("clear-faults")
 @click.pass_obj
-def clear_faults(obj: tuple[Remote, str | None]) -> None:
+def clear_faults(aim: Aim) -> None:
     """Let everything go well again."""
-    obj[0].ask("DELETE", "/faults")
+    aim.remote().ask("DELETE", "/faults")
     click.echo("no faults in force")
 
 
 @change.command("advance-clock")
 @click.argument("seconds", type=click.FloatRange(min=0))
 @click.pass_obj
-def advance_clock(obj: tuple[Remote, str | None], *, seconds: float) -> None:
+def advance_clock(aim: Aim, *, seconds: float) -> None:
     """Let time pass for tokens and links, not for anybody else."""
-    click.echo(f"now {obj[0].ask('POST', '/clock', {'advance_seconds': seconds})['now']}")
+    click.echo(f"now {aim.remote().ask('POST', '/clock', {'advance_seconds': seconds})['now']}")
 
 
 @click.command()
-@_ready_file
+@click.option("--ready-file", type=_FILE, required=True, help="The ready file of the running emulator.")
 @click.option("--matching", default="", help="Regular expression of path and query.")
 def requests(*, ready_file: Path, matching: str) -> None:
     """Show which requests came and how they were answered."""

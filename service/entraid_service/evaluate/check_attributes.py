@@ -10,7 +10,7 @@ from typing import Final
 from entraid_service.evaluate.match import matcher
 from entraid_service.evaluate.nearest import Names
 from entraid_service.model.conditions import AttributeCondition, Operator
-from entraid_service.model.directory import COMPLEX_ATTRIBUTES, CORE_ATTRIBUTES
+from entraid_service.model.directory import COMPLEX_ATTRIBUTES, CORE_ATTRIBUTES, PARTS
 from entraid_service.model.ids import fold
 from entraid_service.model.issues import Issue, IssueCode, Severity
 from entraid_service.model.scope import Scope
@@ -82,12 +82,20 @@ def _holds_of(condition: AttributeCondition, text: str) -> bool:
 
 
 def _not_synced(field: str, name: str, scope: Scope) -> Issue:
-    known = {*CORE_ATTRIBUTES, *scope.attributes} - {_MANAGER}
     return Issue(
         field,
         Severity.ERROR,
         IssueCode.ATTRIBUTE_NOT_SYNCED,
         f"the attribute `{name}` is not synced, so nobody can tell what it is: correct its name, or add it to the "
         "attributes that the service syncs",
-        Names(sorted(known)).nearest(name),
+        Names(sorted(_comparable(name, scope))).nearest(name),
     )
+
+
+def _comparable(name: str, scope: Scope) -> set[str]:
+    """The names that this one may stand for: with a dot in it the parts of its attribute, if that is known."""
+    known = {*CORE_ATTRIBUTES, *scope.attributes} - {_MANAGER}
+    if "." not in name:
+        return known
+    parts = {f"{whole}.{part}" for whole in PARTS.keys() & known for part in PARTS[whole]}
+    return {part for part in parts if part.startswith(f"{name.partition('.')[0]}.")} or known | parts

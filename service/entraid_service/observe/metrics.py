@@ -33,7 +33,10 @@ class Metrics:
         self.count_call: Final = tallies.count_call
         self.count_decision: Final = tallies.count_decision
         self._runs = Counter(
-            "entraid_sync_runs", "Sync runs ended, by mode and final state.", ("mode", "state"), registry=self.registry
+            "entraid_sync_runs",
+            "Sync runs ended, by mode and final state, each once; one that was held stays counted so when approved.",
+            ("mode", "state"),
+            registry=self.registry,
         )
         self._run_seconds = Histogram(
             "entraid_sync_run_duration_seconds",

@@ -1,4 +1,8 @@
-"""What a staged generation changes against the one that is served: counted by the database, in its order of keys."""
+"""What a staged generation changes against the one that is served: counted by the database, in its order of keys.
+
+As `counts` has it, an edge is of a generation if its user is: one that goes on without its user counts as removed, one
+that had waited for its user as added.
+"""
 
 from dataclasses import dataclass
 
@@ -15,11 +19,20 @@ FROM {table} staged
 CROSS JOIN {table} served ON served.generation = ?2 AND served.object_id = staged.object_id
 WHERE staged.generation = ?1
 """
-_EDGES = """
+_MEMBERS = """
 SELECT count(*)
-FROM {table} staged
-CROSS JOIN {table} served ON served.generation = ?2 AND served.group_id = staged.group_id
-    AND served.{member} = staged.{member}
+FROM directory_user u
+CROSS JOIN directory_user former ON former.generation = ?2 AND former.object_id = u.object_id
+CROSS JOIN member_of staged ON staged.generation = ?1 AND staged.member_id = u.object_id
+CROSS JOIN member_of served ON served.generation = ?2 AND served.member_id = u.object_id
+    AND served.group_id = staged.group_id
+WHERE u.generation = ?1
+"""
+_NESTINGS = """
+SELECT count(*)
+FROM nesting staged
+CROSS JOIN nesting served ON served.generation = ?2 AND served.group_id = staged.group_id
+    AND served.child_id = staged.child_id
 WHERE staged.generation = ?1
 """
 # No generation has this number: where nothing is served, everything is new.
@@ -71,11 +84,11 @@ async def served_generation(db: aiosqlite.Connection, connection_id: ConnectionI
 
 
 async def difference(db: aiosqlite.Connection, staged: int, served: int) -> Difference:
-    """The difference between two generations, within a read transaction."""
+    """The difference between two generations whose edges are copied by user, within a read transaction."""
     users, same_users = await _row(db, _OBJECTS.format(table="directory_user"), (staged, served))
     groups, same_groups = await _row(db, _OBJECTS.format(table="directory_group"), (staged, served))
-    (members,) = await _row(db, _EDGES.format(table="membership", member="member_id"), (staged, served))
-    (nestings,) = await _row(db, _EDGES.format(table="nesting", member="child_id"), (staged, served))
+    (members,) = await _row(db, _MEMBERS, (staged, served))
+    (nestings,) = await _row(db, _NESTINGS, (staged, served))
     return Difference(
         staged=await count_rows(db, staged),
         served=await kept_counts(db, served),

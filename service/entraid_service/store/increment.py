@@ -15,7 +15,7 @@ from entraid_service.model.keys import Key, encode_id
 from entraid_service.model.syncrun import Changes
 from entraid_service.store import rows
 from entraid_service.store.counts import Counts
-from entraid_service.store.edges import change_edges, lay_out_edges
+from entraid_service.store.edges import EdgeCount, change_edges, count_former, count_new, lay_out_edges
 from entraid_service.store.outsiders import Outsiders
 from entraid_service.store.userrows import change_users, delete_users, read_records, user_row
 
@@ -44,14 +44,17 @@ async def apply_changes(
     removed_groups = _without(changes.removed_groups, groups)
     groups_deleted = await _delete_groups(db, generation, removed_groups)
     groups_upserted, new_groups = await _put_groups(db, generation, groups)
-    added, removed = await change_edges(db, generation, changes)
+    nestings_added, lost = await change_edges(db, generation, changes)
     outsiders = None
     if not is_whole_directory:
         outsiders = Outsiders(db, generation)
         await outsiders.find(tuple(users))
     users_deleted = await _delete_users(db, generation, _without(changes.removed_users, users))
-    users_deleted += await outsiders.drop() if outsiders is not None else 0
-    users_upserted, new_users = await _put_users(db, generation, users, outsiders)
+    dropped, left = await outsiders.drop() if outsiders is not None else (0, 0)
+    users_deleted += dropped
+    users_upserted, new_users, awaited = await _put_users(db, generation, users, outsiders)
+    added = EdgeCount(await count_new(db, generation) + awaited, nestings_added)
+    removed = EdgeCount(lost.members + left, lost.nestings)
     return Increment(
         changes=Changes(
             users_upserted=users_upserted,
@@ -111,16 +114,17 @@ async def _delete_users(db: aiosqlite.Connection, generation: int, ids: Sequence
 
 async def _put_users(
     db: aiosqlite.Connection, generation: int, users: dict[Key, User], outsiders: Outsiders | None
-) -> tuple[int, int]:
-    """Writes the users that differ; tells how many those are, and how many of them are new."""
-    changed = new = 0
+) -> tuple[int, int, int]:
+    """Writes the users that differ; tells how many those are, how many are new, and how many edges waited for them."""
+    changed = new = awaited = 0
     for keys in _steps(list(users)):
         left_out = await outsiders.among(keys) if outsiders is not None else set()
         found = [user_row(users[key]) for key in keys if key not in left_out]
         differing, unknown = await change_users(db, generation, found)
         changed += differing
-        new += unknown
-    return changed, new
+        new += len(unknown)
+        awaited += await count_former(db, generation, unknown)
+    return changed, new, awaited
 
 
 def _without(ids: Iterable[str], came_back: dict[Key, User] | dict[Key, Group]) -> list[Key]:

@@ -11,6 +11,7 @@ import aiosqlite
 from entraid_service.model.keys import Key
 from entraid_service.store import rows
 from entraid_service.store.database import Database
+from entraid_service.store.edges import count_former
 from entraid_service.store.pieces import pieces
 from entraid_service.store.userrows import delete_users, user_row
 
@@ -67,15 +68,16 @@ class Outsiders:
         await self._db.execute(_ADD_WHO_LOST_A_GROUP, (self._generation,))
         await self._db.execute(_LET_IN, (self._generation,))
 
-    async def drop(self) -> int:
-        """Drops those who are served, and tells how many they were."""
-        count = 0
+    async def drop(self) -> tuple[int, int]:
+        """Drops those who are served, and tells how many they were, and how many edges went with them."""
+        count = edges = 0
         last: Key | int = rows.FIRST_KEY
         while found := list(await self._db.execute_fetchall(_SERVED, (self._generation, last, _USERS_PER_STEP))):
             await delete_users(self._db, self._generation, [user_row(rows.decode_user(*row)) for row in found])
+            edges += await count_former(self._db, self._generation, [row[0] for row in found])
             last = found[-1][0]
             count += len(found)
-        return count
+        return count, edges
 
     async def among(self, keys: Sequence[Key]) -> set[Key]:
         """Which of at most a query's users are outsiders."""

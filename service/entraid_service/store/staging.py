@@ -68,6 +68,7 @@ class SqliteStaging:
         self._lock = asyncio.Lock()
         self._compared: tuple[tuple[int, int], Difference] | None = None
         self._prepared: Counts | None = None
+        self._is_copied = False
         self._users: dict[Key, UserRow] = {}
         self._groups: dict[Key, bytes] = {}
         self._edges: list[tuple[int, Key, Key]] = []
@@ -200,6 +201,7 @@ class SqliteStaging:
     async def _writing(self) -> AsyncIterator[None]:
         async with self._lock:
             self._compared = self._prepared = None
+            self._is_copied = False
             yield
 
     async def _check(self, db: aiosqlite.Connection, run: SyncRun) -> None:
@@ -236,7 +238,7 @@ class SqliteStaging:
 
     async def _difference(self) -> Difference:
         # Asked for twice at the end of each read, for the guard and for the run: walked through once.
-        await self._flush()
+        await self._copy()
         async with self._database.reading() as db:
             served = await served_generation(db, self._connection.id)
             if self._compared is None or self._compared[0] != served:
@@ -245,12 +247,17 @@ class SqliteStaging:
 
     async def _complete(self) -> Counts:
         """All that was put, written and copied and counted, before the one small transaction."""
-        await self._flush()
-        await copy_edges(self._database, self.generation, connection=self._connection)
+        await self._copy()
         if self._compared is not None:
             return self._compared[1].staged
         async with self._database.reading() as db:
             return await count_rows(db, self.generation)
+
+    async def _copy(self) -> None:
+        await self._flush()
+        if not self._is_copied:
+            await copy_edges(self._database, self.generation, connection=self._connection)
+            self._is_copied = True
 
     async def _is_dropped(self) -> bool:
         async with self._database.reading() as db:

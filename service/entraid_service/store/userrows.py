@@ -53,8 +53,8 @@ async def put_users(db: aiosqlite.Connection, generation: int, users: Sequence[U
     await db.executemany(_PUT_NAME, _sorted_name_rows(generation, users))
 
 
-async def change_users(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> tuple[int, int]:
-    """Writes those of at most a query's users who differ; tells how many those are, and how many of them are new."""
+async def change_users(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> tuple[int, list[Key]]:
+    """Writes those of at most a query's users who differ; tells how many those are, and which of them are new."""
     former = await read_records(db, generation, [user.key for user in users])
     changed = [user for user in users if former.get(user.key) != user.record]
     known = _former_rows({user.key: former[user.key] for user in changed if user.key in former})
@@ -63,7 +63,7 @@ async def change_users(db: aiosqlite.Connection, generation: int, users: Sequenc
     await db.executemany(_DELETE_NAME, sorted(before - after, key=lambda row: row[1:3]))
     await db.executemany(_PUT_USER, ((generation, user.key, user.record) for user in changed))
     await db.executemany(_PUT_NAME, sorted(after - before, key=lambda row: row[1:3]))
-    return len(changed), len(changed) - len(known)
+    return len(changed), [user.key for user in changed if user.key not in former]
 
 
 async def delete_users(db: aiosqlite.Connection, generation: int, users: Sequence[UserRow]) -> None:
