@@ -137,3 +137,8 @@ async def _check(engine: Engine, script: list[ChangeSet], *, is_whole: bool) -> 
     async with running(store, owner.id) as begun:
         await whole.commit(ended(begun), sync_time=NOW, scope=scope, links=LINKS)
     assert dump(engine.path, owner.id) == world
+    other = applied(World(), script[0], is_whole=is_whole)
+    differing = await other.tenant().stage(store.directory, owner)
+    assert await differing.changes() == difference(world, other)
+    assert await differing.removals() == removals(world, difference(world, other))
+    await differing.discard()

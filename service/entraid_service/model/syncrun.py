@@ -65,7 +65,7 @@ class SkippedObject:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a run changed against the snapshot before it."""
+    """What a run changed against the snapshot before it; a membership counts once its user is there."""
 
     users_upserted: int = 0
     users_deleted: int = 0
