@@ -60,6 +60,8 @@ _LONGEST_DRAIN = timedelta(seconds=2)
 
 _GRACE = timedelta(seconds=5)
 """How long calls under way are given at the end; a container is killed after ten seconds."""
+_NEW_OBJECTS = 10_000
+"""After so many, garbage collection looks at the new ones: thousands belong to calls under way, and are no garbage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ async def running(settings: Settings, place: Place = ALONE) -> AsyncIterator[End
         # for tens of milliseconds, and finds nothing.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_NEW_OBJECTS)
         _log.info("serving", grpc=endpoints.grpc_address, http=endpoints.http_address)
         yield endpoints
         _log.info("stopping")
