@@ -22,6 +22,7 @@ from entraid_service.model.ids import ConnectionId, GroupId, SyncRunId, TenantId
 from entraid_service.model.scope import Scope
 from entraid_service.model.syncrun import RunState, SyncMode, SyncRun
 from entraid_service.ports.store import SealedCredential
+from entraid_service.store.migrate import migrate
 from entraid_service.store.sqlite import SqliteStore
 
 CONNECTION = "bench"
@@ -106,7 +107,7 @@ def _condition(number: int) -> pb.Condition:
 
 
 def kept(folder: Path) -> Path:
-    """The store with the tenant, built into this folder the first time."""
+    """The store with the tenant, built into this folder the first time, and brought up to date since."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "tenant.db"
     if not path.exists():
@@ -116,6 +117,7 @@ def kept(folder: Path) -> Path:
             left.unlink()
         asyncio.run(build(draft))
         draft.rename(path)
+    asyncio.run(migrate(path))
     return path
 
 
