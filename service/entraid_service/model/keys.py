@@ -3,7 +3,9 @@
 Two ids are one key only if they are the same GUID or the same text.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from struct import Struct
 from typing import TypeAlias
 
 Key: TypeAlias = bytes | str
@@ -42,8 +44,11 @@ def key_row(keys: Sequence[Key]) -> KeyRow:
     return b"".join(joinable) if len(joinable) == len(keys) else tuple(keys)
 
 
-def keys_in(row: KeyRow) -> Collection[Key]:
+def keys_in(row: KeyRow) -> tuple[Key, ...]:
     """The keys of a row."""
-    if isinstance(row, bytes):
-        return [row[start : start + _KEY_BYTES] for start in range(0, len(row), _KEY_BYTES)]
-    return row
+    return _splitter(len(row)).unpack(row) if isinstance(row, bytes) else row
+
+
+@lru_cache(maxsize=1024)
+def _splitter(size: int) -> Struct:
+    return Struct(f"{_KEY_BYTES}s" * (size // _KEY_BYTES))

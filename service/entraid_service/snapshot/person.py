@@ -4,7 +4,7 @@ Nothing is compared here.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -49,7 +49,7 @@ class Person(msgspec.Struct, gc=False, eq=False):
         """As the directory has him."""
         return User(self.id, self.attributes, self.manager_id)
 
-    def group_keys(self) -> Collection[Key]:
+    def group_keys(self) -> tuple[Key, ...]:
         """The groups that the user is in directly, by key."""
         return keys_in(self._groups)
 
