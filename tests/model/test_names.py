@@ -58,6 +58,7 @@ def test_a_part_of_a_selected_attribute_is_known() -> None:
     scope = Scope(attributes=frozenset({"onPremisesExtensionAttributes", "employeeOrgData"}))
     assert scope.knows_attribute("onPremisesExtensionAttributes.extensionAttribute1")
     assert not scope.knows_attribute("department")
+    assert Scope(frozenset({"signInActivity"})).knows_attribute("signInActivity.lastNonInteractiveSignInDateTime")
 
 
 @pytest.mark.parametrize(
@@ -67,11 +68,14 @@ def test_a_part_of_a_selected_attribute_is_known() -> None:
         "onPremisesExtensionAttributes.extensionAtribute1",
         "employeeOrgData.costCentre",
         "department.code",
+        "signInActivity.lastSignIn",
+        "authorizationInfo.certificateUserId",
     ],
 )
 def test_what_is_no_part_of_an_attribute_is_unknown(name: str) -> None:
     """A slip in a name would look empty for everybody, and a negative condition on it would hold."""
-    scope = Scope(attributes=frozenset({"onPremisesExtensionAttributes", "employeeOrgData", "department"}))
+    complex_ones = {"onPremisesExtensionAttributes", "employeeOrgData", "signInActivity", "authorizationInfo"}
+    scope = Scope(attributes=frozenset({*complex_ones, "department"}))
     assert not scope.knows_attribute(name)
     assert not Scope(attributes=frozenset({name})).knows_attribute(name)
 

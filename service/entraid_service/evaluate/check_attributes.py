@@ -10,7 +10,7 @@ from typing import Final
 from entraid_service.evaluate.match import matcher
 from entraid_service.evaluate.nearest import Names
 from entraid_service.model.conditions import AttributeCondition, Operator
-from entraid_service.model.directory import COMPLEX_ATTRIBUTES, CORE_ATTRIBUTES, PARTS
+from entraid_service.model.directory import CORE_ATTRIBUTES, PARTS
 from entraid_service.model.ids import fold
 from entraid_service.model.issues import Issue, IssueCode, Severity
 from entraid_service.model.scope import Scope
@@ -41,7 +41,7 @@ def check_attribute_condition(condition: AttributeCondition, scope: Scope) -> It
         )
     elif name not in (*CORE_ATTRIBUTES, "id") and not scope.knows_attribute(name):
         yield _not_synced(field, name, scope)
-    elif name in COMPLEX_ATTRIBUTES and condition.operator is not Operator.IS_SET:
+    elif name in PARTS and condition.operator is not Operator.IS_SET:
         yield Issue(
             field,
             Severity.ERROR,

@@ -49,16 +49,16 @@ DEFAULT_ATTRIBUTES = (
 """What is synced unless the settings say otherwise: what access flows are written over; all of it is readable with
 User.Read.All."""
 
+_SIGN_INS = ("lastSignIn", "lastNonInteractiveSignIn", "lastSuccessfulSignIn")
+
 PARTS: Mapping[str, frozenset[str]] = {
     "onPremisesExtensionAttributes": frozenset(f"extensionAttribute{number}" for number in range(1, 16)),
     "employeeOrgData": frozenset({"costCenter", "division"}),
+    "authorizationInfo": frozenset({"certificateUserIds"}),
+    "signInActivity": frozenset(f"{name}{part}" for name in _SIGN_INS for part in ("DateTime", "RequestId")),
 }
-"""Attributes of a user that consist of these and no others; see
-https://learn.microsoft.com/en-us/graph/api/resources/onpremisesextensionattributes and employeeorgdata."""
-
-COMPLEX_ATTRIBUTES = (*PARTS, "authorizationInfo", "signInActivity")
-"""Attributes of a user that consist of others and have no text of their own, as far as the service looks at them; see
-https://learn.microsoft.com/en-us/graph/api/resources/user."""
+"""Attributes of a user that consist of these and no others, and have no text of their own, as far as the service looks
+at them; see https://learn.microsoft.com/en-us/graph/api/resources/user."""
 
 SIMPLE_ATTRIBUTES = frozenset(DEFAULT_ATTRIBUTES) - frozenset(PARTS)
 """Attributes of a user that are known to have no parts."""

@@ -49,6 +49,6 @@ def keys_in(row: KeyRow) -> tuple[Key, ...]:
     return _splitter(len(row)).unpack(row) if isinstance(row, bytes) else row
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)  # some hundred bytes each; of users in very many groups there are few
 def _splitter(size: int) -> Struct:
     return Struct(f"{_KEY_BYTES}s" * (size // _KEY_BYTES))

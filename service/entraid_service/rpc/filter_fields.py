@@ -10,7 +10,7 @@ from typing import Final
 
 from entraid_service.errors import InvalidFilter
 from entraid_service.model.conditions import Operator
-from entraid_service.model.directory import COMPLEX_ATTRIBUTES, CORE_ATTRIBUTES, GroupKind
+from entraid_service.model.directory import CORE_ATTRIBUTES, PARTS, GroupKind
 from entraid_service.model.filters import (
     ATTRIBUTES,
     GROUP_FIELDS,
@@ -99,7 +99,7 @@ def check_synced(tree: Filter | None, scope: Scope) -> None:
     for leaf in leaves(tree) if tree is not None else ():
         if isinstance(leaf, Comparison) and leaf.field.startswith(ATTRIBUTES):
             name = leaf.field.removeprefix(ATTRIBUTES)
-            if name in COMPLEX_ATTRIBUTES and leaf.operator is not Operator.IS_SET:
+            if name in PARTS and leaf.operator is not Operator.IS_SET:
                 raise InvalidFilter(
                     f"`{leaf.field}` at position {leaf.position} consists of several attributes: compare one of them, "
                     f"`{leaf.field}.…`",
