@@ -11,7 +11,7 @@ from entraid_service.evaluate.groups import GroupLeaf
 from entraid_service.evaluate.joints import AllOf, AnyOf, NoneOf
 from entraid_service.evaluate.leaves import AttributeLeaf, ManagerLeaf, UserLeaf
 from entraid_service.evaluate.patterns import GroupPatternLeaf
-from entraid_service.evaluate.result import Node
+from entraid_service.evaluate.result import Kept, Node
 from entraid_service.model.conditions import (
     AttributeCondition,
     Combination,
@@ -30,7 +30,7 @@ Compiled: TypeAlias = Node
 _MOST_LEVELS: Final = 64
 """Far above what the contract allows; it only keeps a tree that nobody checked from exhausting the stack."""
 
-_JOINTS: Final[Mapping[Combinator, Callable[[str, tuple[Node, ...]], Node]]] = {
+_JOINTS: Final[Mapping[Combinator, Callable[[str, tuple[Node, ...], Kept], Node]]] = {
     Combinator.ALL_OF: AllOf,
     Combinator.ANY_OF: AnyOf,
     Combinator.NONE_OF: NoneOf,
@@ -43,10 +43,10 @@ def compile_condition(condition: Condition) -> Compiled:
     Raises:
         ValueError: It breaks the rules that whoever took it in had to check: something is empty, or far too deep.
     """
-    return _compiled(condition, level=1)
+    return _compiled(condition, {}, level=1)
 
 
-def _compiled(condition: Condition, *, level: int) -> Node:
+def _compiled(condition: Condition, kept: Kept, *, level: int) -> Node:
     if level > _MOST_LEVELS:
         raise ValueError(f"`{condition.field}` is nested deeper than {_MOST_LEVELS} levels")
     if not isinstance(condition, Combination):
@@ -54,8 +54,8 @@ def _compiled(condition: Condition, *, level: int) -> Node:
     if not condition.conditions:
         # All of nothing would hold for everybody.
         raise ValueError(f"`{condition.field}` joins no conditions")
-    children = tuple(_compiled(child, level=level + 1) for child in condition.conditions)
-    return _JOINTS[condition.combinator](condition.field, children)
+    children = tuple(_compiled(child, kept, level=level + 1) for child in condition.conditions)
+    return _JOINTS[condition.combinator](condition.field, children, kept)
 
 
 def _leaf(condition: Leaf) -> Node:

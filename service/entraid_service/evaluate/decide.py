@@ -15,15 +15,17 @@ from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.snapshot import Nobody, Snapshot
 
 _NOBODY = {
-    Nobody.UNKNOWN: Reason(
-        ReasonCode.USER_NOT_FOUND, "", "no synced user has this object ID, user principal name or mail address"
+    Nobody.UNKNOWN: (
+        Reason(ReasonCode.USER_NOT_FOUND, "", "no synced user has this object ID, user principal name or mail address"),
     ),
-    Nobody.AMBIGUOUS: Reason(
-        ReasonCode.USER_AMBIGUOUS, "", "several users go by this name: give the object ID of the one that is meant"
+    Nobody.AMBIGUOUS: (
+        Reason(
+            ReasonCode.USER_AMBIGUOUS, "", "several users go by this name: give the object ID of the one that is meant"
+        ),
     ),
 }
 _SATISFIED: Final = Outcome.SATISFIED
-_DISABLED = Reason(ReasonCode.USER_DISABLED, "", "the account is disabled in Entra ID, or not known to be enabled")
+_DISABLED = (Reason(ReasonCode.USER_DISABLED, "", "the account is disabled in Entra ID, or not known to be enabled"),)
 
 
 def decide(snapshot: Snapshot, compiled: Compiled, user: str, *, explain: bool = False) -> Decision:
@@ -51,13 +53,17 @@ def decide_about(snapshot: Snapshot, compiled: Compiled, person: Person, *, expl
         return _denied(_DISABLED, compiled, explain=explain, user_id=person.id)
     result = compiled.test(snapshot, person)
     is_allowed = result.outcome is _SATISFIED
+    if not result.told:
+        result.told = tuple(carried_by(result) if is_allowed else in_the_way_of(result))
     return Decision(
         is_allowed,
-        tuple(carried_by(result) if is_allowed else in_the_way_of(result)),
+        result.told,
         person.id,
         traced(result, node=compiled, snapshot=snapshot, person=person) if explain else None,
     )
 
 
-def _denied(reason: Reason, compiled: Compiled, *, explain: bool, user_id: UserId | None = None) -> Decision:
-    return Decision(is_allowed=False, reasons=(reason,), user_id=user_id, trace=untested(compiled) if explain else None)
+def _denied(
+    reasons: tuple[Reason, ...], compiled: Compiled, *, explain: bool, user_id: UserId | None = None
+) -> Decision:
+    return Decision(is_allowed=False, reasons=reasons, user_id=user_id, trace=untested(compiled) if explain else None)

@@ -2,11 +2,14 @@
 
 `AllOf` and `NoneOf` look at every condition, because a denial names all that stood in the way; `AnyOf` stops at the
 first that holds, because that one carries the answer.
+
+For most people a condition comes out in one of a few ways. So what came out is kept under the results that it joins,
+and with it what an answer says that rests on it. All joints of one condition share the room for that.
 """
 
 from typing import Final
 
-from entraid_service.evaluate.result import Combined, Node, Result
+from entraid_service.evaluate.result import Combined, Kept, Node, Result
 from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import Combinator
 from entraid_service.model.decision import Outcome
@@ -16,6 +19,10 @@ from entraid_service.snapshot.snapshot import Snapshot
 
 _SATISFIED: Final = Outcome.SATISFIED
 """Looked up once: asking an enum for a member costs as much as a leaf's test."""
+_MOST_KEPT: Final = 32
+"""Ways in which one condition came out."""
+_WIDEST_KEPT: Final = 8
+"""Conditions that a joint has if what comes of it is kept: of many, hardly two people have the same results."""
 
 
 class AllOf:
@@ -23,14 +30,18 @@ class AllOf:
 
     combinator = Combinator.ALL_OF
 
-    def __init__(self, field: str, children: tuple[Node, ...]) -> None:
+    def __init__(self, field: str, children: tuple[Node, ...], kept: Kept) -> None:
         self.field = field
         self.children = children
+        self._kept = kept
 
     def test(self, snapshot: Snapshot, person: Person) -> Combined:
         """See `Node`."""
-        results = [child.test(snapshot, person) for child in self.children]
-        return Combined(self, min([result.outcome for result in results]), results)
+        results = tuple([child.test(snapshot, person) for child in self.children])
+        known = self._kept.get(results)
+        if known is not None:
+            return known
+        return _keep(self._kept, Combined(self, min([result.outcome for result in results]), results))
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:
         """See `Node`: those of any one condition, so the ones that are the least work."""
@@ -43,19 +54,24 @@ class AnyOf:
 
     combinator = Combinator.ANY_OF
 
-    def __init__(self, field: str, children: tuple[Node, ...]) -> None:
+    def __init__(self, field: str, children: tuple[Node, ...], kept: Kept) -> None:
         self.field = field
         self.children = children
+        self._kept = kept
 
     def test(self, snapshot: Snapshot, person: Person) -> Combined:
         """See `Node`."""
-        results: list[Result] = []
+        looked_at: list[Result] = []
         for child in self.children:
             result = child.test(snapshot, person)
-            results.append(result)
+            looked_at.append(result)
             if result.outcome is _SATISFIED:
-                return Combined(self, _SATISFIED, results)
-        return Combined(self, max([result.outcome for result in results]), results)
+                break
+        results = tuple(looked_at)
+        known = self._kept.get(results)
+        if known is not None:
+            return known
+        return _keep(self._kept, Combined(self, max([result.outcome for result in results]), results))
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:
         """See `Node`: those of all conditions together."""
@@ -73,16 +89,28 @@ class NoneOf:
 
     combinator = Combinator.NONE_OF
 
-    def __init__(self, field: str, children: tuple[Node, ...]) -> None:
+    def __init__(self, field: str, children: tuple[Node, ...], kept: Kept) -> None:
         self.field = field
         self.children = children
+        self._kept = kept
 
     def test(self, snapshot: Snapshot, person: Person) -> Combined:
         """See `Node`."""
-        results = [child.test(snapshot, person) for child in self.children]
-        return Combined(self, max([result.outcome for result in results]).negated(), results)
+        results = tuple([child.test(snapshot, person) for child in self.children])
+        known = self._kept.get(results)
+        if known is not None:
+            return known
+        return _keep(self._kept, Combined(self, max([result.outcome for result in results]).negated(), results))
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:
         """See `Node`: who is not ruled out may be anybody."""
         del groups
         return None
+
+
+def _keep(kept: Kept, combined: Combined) -> Combined:
+    if len(combined.results) <= _WIDEST_KEPT:
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        kept[combined.results] = combined
+    return combined

@@ -1,7 +1,7 @@
 """How a condition came out: the values that pass between the leaves, what joins them, and the reasons."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import Combinator
@@ -12,30 +12,38 @@ from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Finding:
     """How a leaf came out and why. Most are made once, when the condition is compiled.
 
-    `group` is the group that was found to hold the user, if one was.
+    Findings are the same only if they are one object, so that what follows from them can be kept under them: `told` is
+    what an answer says that rests on this one, worked out when it is first given. `group` is the group that was found
+    to hold the user, if one was.
     """
 
     outcome: Outcome
     reason: Reason
     group: GroupId | None = None
+    told: tuple[Reason, ...] = ()
 
 
-class Combined(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Combined:
     """How a combination came out, with the results of its conditions as far as they were looked at.
 
-    A named tuple, because one is made for every test and this is the quickest to make.
+    For `told` see `Finding`.
     """
 
     node: "Joint"
     outcome: Outcome
-    results: "list[Result]"
+    results: "tuple[Result, ...]"
+    told: tuple[Reason, ...] = ()
 
 
 Result: TypeAlias = Finding | Combined
+
+Kept: TypeAlias = dict[tuple[Result, ...], Combined]
+"""How a condition's combinations came out lately, by the results that they join."""
 
 
 class Node(Protocol):

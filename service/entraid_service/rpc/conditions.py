@@ -67,21 +67,6 @@ class ConditionCache(Generic[C]):
         self._keep(key, prepared)
         return prepared
 
-    def prepared_bytes(self, data: bytes) -> Prepared[C]:
-        """The same for a condition that is still serialized, in whatever order of fields.
-
-        Raises:
-            InvalidField: It breaks a rule.
-            DecodeError: The bytes are no condition.
-        """
-        known = self._prepared.get(data)
-        if known is not None:
-            self._prepared.move_to_end(data)
-            return known
-        prepared = self.prepared(pb.Condition.FromString(data))
-        self._keep(data, prepared)
-        return prepared
-
     def compiled(self, condition: pb.Condition) -> C:
         """What `prepared` compiled."""
         return self.prepared(condition).compiled

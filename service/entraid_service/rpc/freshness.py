@@ -21,6 +21,8 @@ from entraid_service.rpc.snapshot_tokens import SnapshotTokens
 from entraid_service.rpc.validate import staleness
 from entraid_service.snapshot.snapshot import Snapshot
 
+GUID_LENGTH = 36
+"""Bytes of an object id, nearly always."""
 _MOST_LABELS = 4096
 """Connections whose label is kept; a dropped one costs a read of the connection, nothing else."""
 
@@ -35,6 +37,7 @@ class Label:
         message: What answers carry.
         piece: The same as a serialized part of `EvaluateAccessResponse`.
         users: What the names of the connection's users begin with, in UTF-8.
+        user_start: What precedes the id in a serialized `user` of `EvaluateAccessResponse`, of ids as Entra gives them.
     """
 
     version: SnapshotVersion
@@ -42,6 +45,7 @@ class Label:
     message: snapshot_pb2.Snapshot
     piece: bytes
     users: bytes
+    user_start: bytes
 
 
 class Served(NamedTuple):
@@ -74,10 +78,10 @@ class ServedSnapshots:
             return None
         return Served(snapshot, label)
 
-    def is_served(self, label: Label) -> bool:
-        """Whether the snapshot of this label is the one at hand."""
+    def snapshot_of(self, label: Label) -> Snapshot | None:
+        """The snapshot of this label, if that is what is served now."""
         snapshot = self._snapshots.peek(label.version.connection_id)
-        return snapshot is not None and snapshot.version is label.version
+        return snapshot if snapshot is not None and snapshot.version is label.version else None
 
     async def get(self, connection_id: ConnectionId, bounds: Collection[snapshot_pb2.Consistency] = ()) -> Served:
         """The newest snapshot; where a bound asks for newer data, after one look whether there is any.
@@ -160,7 +164,9 @@ class ServedSnapshots:
     def _label(self, uid: str, version: SnapshotVersion) -> Label:
         message = self._tokens.label(uid, version)
         piece = access_service_pb2.EvaluateAccessResponse(snapshot=message).SerializeToString()
-        return Label(version, uid, message, piece, user_name(version.connection_id, UserId("")).encode())
+        users = user_name(version.connection_id, UserId("")).encode()
+        user = access_service_pb2.EvaluateAccessResponse(user=users.decode() + "x" * GUID_LENGTH).SerializeToString()
+        return Label(version, uid, message, piece, users, user[:-GUID_LENGTH])
 
 
 def _stale(version: SnapshotVersion, problem: str) -> DirectoryStale:

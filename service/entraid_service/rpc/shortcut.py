@@ -4,53 +4,47 @@ Plain is a request of user and condition, as nearly all are. Whatever else there
 error, a connection that was not asked about since the last sync) is left to `access_service`, which answers everything:
 then the answer is None, and nothing has been done yet.
 
-A decision depends on its request and the snapshot alone. So what was decided lately is kept, under the request's bytes,
-and given again while that very snapshot is served: with an id and a record of its own each time.
+Between two calls gRPC and the kernel fill the processor's caches with their own. So what counts here is how much is
+touched: a request is cut in three, and the first and the last part are looked up as they are.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
-import msgspec
 from google.protobuf.message import DecodeError
 
 from entraid.v1 import access_service_pb2 as pb
 from entraid_service.errors import InvalidField, StoreUnavailable
-from entraid_service.evaluate import decide
+from entraid_service.evaluate import Compiled, decide
 from entraid_service.model.decision import Decision
 from entraid_service.model.ids import ConnectionId
 from entraid_service.observe.audit import Asker
-from entraid_service.rpc.answers import AnswerWriter, with_decision_id
+from entraid_service.rpc.answers import AnswerWriter
+from entraid_service.rpc.conditions import Prepared
 from entraid_service.rpc.deciding import CallContext, Decider
 from entraid_service.rpc.freshness import Label, ServedSnapshots
 from entraid_service.rpc.names import CONNECTIONS, LONGEST_ID, USERS
 from entraid_service.rpc.validate import MOST_EVALUATIONS
 from entraid_service.rpc.wire import delimited, parts, repeated, tag
 from entraid_service.snapshot.recent import Recent
+from entraid_service.snapshot.snapshot import Snapshot
 
-_EVALUATION: Final = bytes(
-    (tag(pb.EvaluateAccessRequest.USER_FIELD_NUMBER), tag(pb.EvaluateAccessRequest.CONDITION_FIELD_NUMBER))
-)
+_USER: Final = tag(pb.EvaluateAccessRequest.USER_FIELD_NUMBER)
+_EVALUATION: Final = bytes((_USER, tag(pb.EvaluateAccessRequest.CONDITION_FIELD_NUMBER)))
 _REQUESTS: Final = tag(pb.BatchEvaluateAccessRequest.REQUESTS_FIELD_NUMBER)
 _RESULTS: Final = pb.BatchEvaluateAccessResponse.RESULTS_FIELD_NUMBER
 _RESPONSE: Final = pb.BatchEvaluateAccessResponse.Result.RESPONSE_FIELD_NUMBER
-_MOST_KEPT: Final = 16 * 1024 * 1024
-"""Bytes, roughly: some ten thousand decisions."""
-_ENTRY: Final = 1024
-"""What one takes beside its request and answer."""
+_MOST_KEPT: Final = 1024
+"""Conditions, and connections."""
+_LONGEST_NAME: Final = 127
+"""Bytes of a user's name whose length is written in one."""
+_SHORTEST: Final = 2
+_LONGEST_KEPT: Final = 16 * 1024
+"""Bytes of a request whose end is kept; with the number of them this bounds the memory."""
 
 
-class _Decided(msgspec.Struct, frozen=True, gc=False):
-    """A decision and its answer but for the id; `label` is that of the snapshot it was taken from.
-
-    Ten thousand are kept, and garbage collection would go through them again and again.
-    """
-
-    label: Label
-    user: str
-    digest: str
-    decision: Decision
-    answer: bytes
-    weight: int
+_Question: TypeAlias = tuple[str, Prepared[Compiled], Snapshot, Label]
+"""Who is asked about, what has to hold, and what answers."""
+_Decided: TypeAlias = tuple[str, Prepared[Compiled], Label, Decision]
 
 
 class Shortcut:
@@ -59,9 +53,11 @@ class Shortcut:
     def __init__(self, decider: Decider, served: ServedSnapshots) -> None:
         self._decider = decider
         self._served = served
-        self._conditions = decider.conditions
         self._writer = AnswerWriter()
-        self._kept: Recent[bytes, _Decided] = Recent(_MOST_KEPT, weigh=lambda decided: decided.weight)
+        # By what stands before the last part of a user's name, which is the same for all of a connection's.
+        self._labels: Recent[bytes, Label] = Recent(_MOST_KEPT)
+        # By a request's bytes behind the name, of which it was found that they are one condition.
+        self._conditions: Recent[bytes, Prepared[Compiled]] = Recent(_MOST_KEPT)
 
     def evaluate(self, data: bytes, context: CallContext) -> bytes | None:
         """EvaluateAccess."""
@@ -83,35 +79,58 @@ class Shortcut:
         return b"".join([delimited(_RESULTS, delimited(_RESPONSE, self._given(decided, asker))) for decided in found])
 
     def _decided(self, data: bytes) -> _Decided | None:
-        kept = self._kept.get(data)
-        if kept is not None and self._served.is_served(kept.label):
-            return kept
-        decided = self._decide(data)
-        if decided is not None:
-            self._kept.put(data, decided)
-        return decided
+        try:
+            question = self._recognized(data) or self._read(data)
+            if question is None:
+                return None
+            user, prepared, snapshot, label = question
+            return user, prepared, label, decide(snapshot, prepared.compiled, user)
+        except (UnicodeDecodeError, DecodeError, InvalidField, StoreUnavailable):
+            return None
 
-    def _decide(self, data: bytes) -> _Decided | None:
+    def _given(self, decided: _Decided, asker: Asker | None) -> bytes:
+        user, prepared, label, decision = decided
+        decision_id = self._decider.noted(decision, user, prepared.digest, label, asker)
+        return self._writer.written(decision, label, decision_id)
+
+    def _recognized(self, data: bytes) -> _Question | None:
+        """A request whose beginning and end were read before.
+
+        Raises:
+            UnicodeDecodeError: The user's name is no text.
+        """
+        if len(data) < _SHORTEST or data[0] != _USER or data[1] > _LONGEST_NAME:
+            return None
+        end = 2 + data[1]
+        prepared = self._conditions.get(data[end:])
+        start, _, name = data[2:end].rpartition(b"/")
+        label = self._labels.get(start)
+        if prepared is None or label is None or not name:
+            return None
+        snapshot = self._served.snapshot_of(label)
+        return None if snapshot is None else (name.decode(), prepared, snapshot, label)
+
+    def _read(self, data: bytes) -> _Question | None:
+        """Any plain request; what it begins and ends with is recognized from then on.
+
+        Raises:
+            UnicodeDecodeError: The user's name is no text.
+            DecodeError: The condition's bytes are none.
+            InvalidField: The condition breaks a rule.
+        """
         found = parts(data, _EVALUATION)
         if found is None:
             return None
-        try:
-            parent, _, user = found[0].decode().partition(USERS)
-            if not (parent.startswith(CONNECTIONS) and 0 < len(user) <= LONGEST_ID):
-                return None
-            # Nothing is at hand under an id that is not well formed.
-            served = self._served.peek(ConnectionId(parent[len(CONNECTIONS) :]))
-            if served is None:
-                return None
-            prepared = self._conditions.prepared_bytes(found[1])
-            decision = decide(served.snapshot, prepared.compiled, user)
-        except (UnicodeDecodeError, DecodeError, InvalidField, StoreUnavailable):
+        parent, _, user = found[0].decode().partition(USERS)
+        if not (parent.startswith(CONNECTIONS) and 0 < len(user) <= LONGEST_ID):
             return None
-        label = served.label
-        answer = self._writer.written(decision, label)
-        weight = _ENTRY + len(data) + len(answer)
-        return _Decided(label, user, prepared.digest, decision, answer, weight)
-
-    def _given(self, decided: _Decided, asker: Asker | None) -> bytes:
-        decision_id = self._decider.noted(decided.decision, decided.user, decided.digest, decided.label, asker)
-        return with_decision_id(decided.answer, decision_id)
+        # Nothing is at hand under an id that is not well formed.
+        served = self._served.peek(ConnectionId(parent[len(CONNECTIONS) :]))
+        if served is None:
+            return None
+        prepared = self._decider.prepared(pb.Condition.FromString(found[1]))
+        snapshot, label = served
+        if data[1] <= _LONGEST_NAME and len(data) <= _LONGEST_KEPT:
+            self._labels.put(label.users[:-1], label)
+            self._conditions.put(data[2 + data[1] :], prepared)
+        return user, prepared, snapshot, label

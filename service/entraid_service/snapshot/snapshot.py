@@ -69,13 +69,12 @@ class Snapshot:
         if person is not None:
             return person
         user_id = self.people.by_name.get(name)
-        if user_id is None:
-            found = self._look_up(name)
-            if isinstance(found, Nobody):
-                return found
-            user_id = found
-            self.people.by_name.put(name, user_id)
-        return self.person(user_id) or Nobody.UNKNOWN
+        if user_id is not None:
+            return self.person(user_id) or Nobody.UNKNOWN
+        found = self._look_up(name)
+        if isinstance(found, Person) and found.id != name:
+            self.people.by_name.put(name, found.id)
+        return found
 
     def person(self, user_id: UserId) -> Person | None:
         """The user of this object id, None if he is not synced.
@@ -107,16 +106,16 @@ class Snapshot:
         if view is not None:
             view.close()
 
-    def _look_up(self, name: str) -> UserId | Nobody:
+    def _look_up(self, name: str) -> Person | Nobody:
+        person = self.person(UserId(name.lower()))
+        if person is not None:
+            return person
         view = self._open_view()
-        as_id = UserId(name.lower())
-        if self.person(as_id) is not None:
-            return as_id
         folded = fold_name(name)
         for look_up in (view.users_named, view.users_mailed):
             hits = set(look_up(self.version, folded))
             if hits:
-                return hits.pop() if len(hits) == 1 else Nobody.AMBIGUOUS
+                return (self.person(hits.pop()) or Nobody.UNKNOWN) if len(hits) == 1 else Nobody.AMBIGUOUS
         return Nobody.UNKNOWN
 
     def _open_view(self) -> DirectoryView:
