@@ -33,6 +33,7 @@ from entraid_service.rpc.status import DETAILS_KEY, code_of, from_error, interna
 
 if TYPE_CHECKING:
     from entraid_service.observe.metrics import Metrics
+    from entraid_service.rpc.coalescing import Coalescer
     from entraid_service.rpc.gate import Gate
 
 _log = structlog.get_logger(__name__)
@@ -97,8 +98,12 @@ class Guard:
         deserialize: Deserializer,
         serialize: Serializer,
         shortcut: Shortcut | None,
+        coalescer: Coalescer | None = None,
     ) -> Callable[[bytes, Context], Awaitable[bytes]]:
-        """A method that answers with one message, from bytes to bytes."""
+        """A method that answers with one message, from bytes to bytes.
+
+        `shortcut` is asked first, by way of `coalescer` while that wants calls to wait for each other.
+        """
         enter = self._gate.entrance(method)
 
         async def guarded(request: bytes, context: Context) -> bytes:
@@ -106,7 +111,10 @@ class Guard:
             try:
                 if not enter():
                     return self._refused(method, context, started)
-                answer = None if shortcut is None else shortcut(request, context)
+                if coalescer is not None and coalescer.wanted:
+                    answer = await coalescer.join(request, context)
+                else:
+                    answer = None if shortcut is None else shortcut(request, context)
                 if answer is None:
                     answer = serialize(await behaviour(_read(deserialize, request), context))
             except BaseException as error:  # noqa: BLE001 - told by `_end`, which raises

@@ -14,9 +14,10 @@ import grpc
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from entraid_service.rpc.coalescing import Coalescer
     from entraid_service.rpc.guard import Behaviour, Deserializer, Guard, Serializer, Shortcut, StreamBehaviour
 
-_MOST_CALLED = "/entraid.v1.AccessService/EvaluateAccess"
+MOST_CALLED = "/entraid.v1.AccessService/EvaluateAccess"
 
 Q = TypeVar("Q")
 S = TypeVar("S")
@@ -25,13 +26,21 @@ S = TypeVar("S")
 class Registrar:
     """Stands for the server while services are added to it, and puts the guard around each method.
 
-    `shortcuts` holds the methods, by their names in full, whose requests are offered to something quicker first.
+    `shortcuts` holds the methods, by their names in full, whose requests are offered to something quicker first,
+    `coalescer` puts calls of the one together that is called most.
     """
 
-    def __init__(self, server: grpc.aio.Server, guard: Guard, shortcuts: Mapping[str, Shortcut]) -> None:
+    def __init__(
+        self,
+        server: grpc.aio.Server,
+        guard: Guard,
+        shortcuts: Mapping[str, Shortcut],
+        coalescer: Coalescer,
+    ) -> None:
         self._server = server
         self._guard = guard
         self._shortcuts = shortcuts
+        self._coalescer = coalescer
 
     def add_generic_rpc_handlers(self, handlers: Sequence[object]) -> None:
         """Called by generated code with the methods that it hands over by name as well: those suffice."""
@@ -40,7 +49,7 @@ class Registrar:
         """Adds the methods of a service."""
         guarded = {name: self._guarded(f"/{service}/{name}", handler) for name, handler in handlers.items()}
         for name, handler in guarded.items():
-            if f"/{service}/{name}" == _MOST_CALLED:
+            if f"/{service}/{name}" == MOST_CALLED:
                 self._server.add_registered_method_handlers(service, {name: handler})
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, guarded),))
 
@@ -67,5 +76,6 @@ class Registrar:
             deserialize=deserialize,
             serialize=cast("Serializer", handler.response_serializer),
             shortcut=self._shortcuts.get(method),
+            coalescer=self._coalescer if method == MOST_CALLED else None,
         )
         return grpc.unary_unary_rpc_method_handler(unary, None, None)

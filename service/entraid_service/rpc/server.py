@@ -26,6 +26,7 @@ from entraid.v1 import (
 )
 from entraid_service.rpc import health
 from entraid_service.rpc.access_service import AccessService
+from entraid_service.rpc.coalescing import Coalescer
 from entraid_service.rpc.connection_service import ConnectionService
 from entraid_service.rpc.directory_service import DirectoryService
 from entraid_service.rpc.facades import Facades
@@ -34,7 +35,7 @@ from entraid_service.rpc.gate import Gate
 from entraid_service.rpc.guard import Guard
 from entraid_service.rpc.overload import Admission
 from entraid_service.rpc.reflection import add_reflection
-from entraid_service.rpc.registrar import Registrar
+from entraid_service.rpc.registrar import MOST_CALLED, Registrar
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
 from entraid_service.rpc.sync_service import SyncService
 from entraid_service.rpc.tls import TlsFiles, server_credentials
@@ -126,7 +127,7 @@ class GrpcServer:
         """
         port = self._bind()
         await self._server.start()
-        self._watching = asyncio.create_task(self._admission.watch())
+        self._watching = asyncio.create_task(self._admission.watch(self._coalescer.count))
         self._health.start()
         return port
 
@@ -165,12 +166,12 @@ class GrpcServer:
         self._access_service = AccessService(
             facades, served=served, knows_callers=tls is not None and tls.client_ca is not None
         )
+        self._coalescer = Coalescer(self._access_service.shortcuts[MOST_CALLED])
         connections = ConnectionService(facades, served=served)
         # It takes services as a server does, which is all that the generated code needs of one.
-        server = cast(
-            "grpc.aio.Server",
-            Registrar(self._server, Guard(self._gate, facades.metrics), self._access_service.shortcuts),
-        )
+        guard = Guard(self._gate, facades.metrics)
+        shortcuts = self._access_service.shortcuts
+        server = cast("grpc.aio.Server", Registrar(self._server, guard, shortcuts, self._coalescer))
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(self._access_service, server)
         connection_service_pb2_grpc.add_ConnectionServiceServicer_to_server(connections, server)
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryService(facades), server)
