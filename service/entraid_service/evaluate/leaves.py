@@ -47,35 +47,50 @@ class AttributeLeaf:
 
     def __init__(self, condition: AttributeCondition) -> None:
         name = condition.attribute
+        values = [fold(value) for value in condition.values]
         self.field = condition.field
         self._name = name
-        self._matches = matcher(condition.operator, [fold(value) for value in condition.values])
+        self._matches = matcher(condition.operator, values)
+        # The short way for the usual: one text that equals one of these. A user's own id is no attribute of the record.
+        is_whole = condition.operator in (Operator.IS, Operator.IS_NOT) and name != "id"
+        self._wanted = frozenset(values) if is_whole else None
         self._is_always_known = name in _ALWAYS_KNOWN
         # The manager is an object of its own; an attribute of that name would look empty for everybody.
         self._is_manager = name.partition(".")[0] == _MANAGER
-        self._answers = _Answers(
+        answers = _Answers(
             f"the user's attribute `{name}`",
             field=self.field,
             operator=condition.operator,
             if_passed=ReasonCode.ATTRIBUTE_MATCHED,
             if_failed=ReasonCode.ATTRIBUTE_NOT_MATCHED,
         )
+        self._hit, self._miss = answers.hit, answers.miss
         self._unknown = _unknown(self.field, _why_unknown(name, is_manager=self._is_manager))
         # A complex attribute as a whole can be set, but has no text that could be compared.
         self._if_parts = (
-            self._answers.hit
+            self._hit
             if condition.operator is Operator.IS_SET
             else _unknown(self.field, f"`{name}` consists of several attributes: compare one of them, `{name}.…`")
         )
+        self._scope: Scope | None = None
+        self._is_known = False
 
     def test(self, snapshot: Snapshot, person: Person) -> Finding:
         """See `Node`."""
-        if not self._is_always_known and not self._is_synced(snapshot.version.scope):
+        scope = snapshot.version.scope
+        if scope is not self._scope:  # nearly never: it is that of the last test
+            self._scope, self._is_known = scope, self._is_always_known or self._is_synced(scope)
+        if not self._is_known:
             return self._unknown
+        wanted = self._wanted
+        if wanted is not None:
+            value = person.attributes.get(self._name)
+            if type(value) is str and value:
+                return self._hit if fold(value) in wanted else self._miss
         texts = person.texts(self._name)
         if texts:
-            return self._answers.hit if self._matches(texts) else self._answers.miss
-        return self._if_parts if person.has_parts(self._name) else self._answers.miss
+            return self._hit if self._matches(texts) else self._miss
+        return self._if_parts if person.has_parts(self._name) else self._miss
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:
         """See `Node`: attributes are not looked up, they are read."""

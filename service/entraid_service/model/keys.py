@@ -6,7 +6,7 @@ Two ids are one key only if they are the same GUID or the same text.
 from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 Key: TypeAlias = bytes | str
 
@@ -40,8 +40,10 @@ def decode_id(key: Key) -> str:
 
 def key_row(keys: Sequence[Key]) -> KeyRow:
     """Keys in a row."""
-    joinable = [key for key in keys if isinstance(key, bytes)]
-    return b"".join(joinable) if len(joinable) == len(keys) else tuple(keys)
+    try:
+        return b"".join(cast("Sequence[bytes]", keys))
+    except TypeError:  # a text among them
+        return tuple(keys)
 
 
 def keys_in(row: KeyRow) -> tuple[Key, ...]:

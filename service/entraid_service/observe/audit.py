@@ -15,7 +15,7 @@ import random
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -43,7 +43,7 @@ class Sink(Protocol):
         """
 
 
-class Asker(NamedTuple):
+class Asker(msgspec.Struct, frozen=True, gc=False):
     """Who asked: the peer's address as gRPC writes it, and the name in its certificate if it showed one."""
 
     peer: str

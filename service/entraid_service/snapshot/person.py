@@ -88,10 +88,10 @@ class Person(msgspec.Struct, gc=False, eq=False):
 
 
 def _weight(user: User, groups: KeyRow) -> int:
-    values = len(user.attributes)
-    for value in user.attributes.values():
-        if type(value) is list:
-            values += len(value)
+    attributes = user.attributes
+    values = len(attributes)
+    if list in map(type, attributes.values()):
+        values += sum([len(value) for value in attributes.values() if type(value) is list])
     return _BASE_BYTES + _VALUE_BYTES * values + len(groups) * (1 if isinstance(groups, bytes) else _KEY_BYTES)
 
 
