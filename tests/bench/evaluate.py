@@ -65,7 +65,13 @@ def _measure(
             asked(server, method="BatchEvaluateAccess", connections=4, streams=1, bodies=60_000)
         asked(server)
 
-    with nothing(folder) as peer, ours(database, folder, workers=1) as one:
+    beside = folder / "together"
+    beside.mkdir()
+    with (
+        nothing(folder) as peer,
+        nothing(beside, is_together=True) as together,
+        ours(database, folder, workers=1) as one,
+    ):
         warm_up(one)
         alone = {"seconds": seconds / 2, "connections": 1, "streams": 1}
         found = in_turns(
@@ -73,6 +79,7 @@ def _measure(
             {
                 "unary": lambda: asked(one),
                 "nothing": lambda: asked(peer),
+                "nothing together": lambda: asked(together),
                 "batch": lambda: asked(one, method="BatchEvaluateAccess", connections=2, streams=1),
                 "stream": lambda: asked(one, method="StreamEvaluateAccess"),
                 "single": lambda: asked(one, **alone),
@@ -123,6 +130,7 @@ def _figures(found: dict[str, list[Round]], *, memory: float, first: float) -> l
         Figure("do-nothing handler, answers/s", rate("nothing"), "/s"),
         at_least("unary against do-nothing, answers/s", rate("unary") / rate("nothing"), 0.90),
         at_most("unary against do-nothing, median latency", median("single") / median("single nothing"), 1.15),
+        Figure("do-nothing handler, answered together under load, answers/s", rate("nothing together"), "/s"),
         Figure("unary, processor time a decision", cost("unary"), "µs"),
         Figure("do-nothing handler, processor time an answer", cost("nothing"), "µs"),
         at_least("two workers against one, decisions/s", rate("two") / rate("one"), 1.5),

@@ -1,7 +1,8 @@
 """The peer that our server is measured against: the same gRPC server with a handler that does nothing.
 
 The same generated messages are read and written, the answer is made once; no interceptors, no audit log. Given a port,
-it takes its share of the connections there, beside others of its kind.
+it takes its share of the connections there, beside others of its kind. With `together` calls wait for each other under
+load as those of ours do, which tells what that alone is worth.
 """
 
 import asyncio
@@ -13,6 +14,9 @@ import grpc
 
 from entraid.v1 import access_service_pb2 as pb
 from entraid.v1 import snapshot_pb2
+from entraid_service.rpc.coalescing import Coalescer
+from entraid_service.rpc.deciding import CallContext
+from entraid_service.rpc.overload import Admission
 from entraid_service.rpc.server import ServerSettings
 
 
@@ -34,13 +38,38 @@ class Nothing:
         return self._answer
 
 
-async def serve(ready: Path, port: int) -> None:
+class Together:
+    """The same from bytes to bytes, calls together."""
+
+    def __init__(self) -> None:
+        self._answer = Nothing()._answer.SerializeToString
+        self._coalescer = Coalescer(self._answered)
+        self._admission = Admission(ServerSettings().most_calls)
+        self._watching = asyncio.create_task(self._admission.watch(self._coalescer.count))
+
+    async def evaluate(self, request: bytes, context: CallContext) -> bytes | None:
+        """Does nothing, with others."""
+        self._admission.admits()
+        if self._coalescer.wanted:
+            return await self._coalescer.join(request, context)
+        return self._answered(request, context)
+
+    def _answered(self, request: bytes, context: CallContext) -> bytes | None:  # noqa: ARG002 - nothing is done with it
+        pb.EvaluateAccessRequest.FromString(request)
+        return self._answer()
+
+
+async def serve(ready: Path, port: int, *, is_together: bool) -> None:
     """Until the process is ended; the port is written to a file. Port 0 is any free one, for this process alone."""
     server = grpc.aio.server(options=ServerSettings(shares_port=port > 0).options())
-    handler = grpc.unary_unary_rpc_method_handler(
-        Nothing().evaluate,
-        request_deserializer=pb.EvaluateAccessRequest.FromString,
-        response_serializer=pb.EvaluateAccessResponse.SerializeToString,
+    handler = (
+        grpc.unary_unary_rpc_method_handler(Together().evaluate)
+        if is_together
+        else grpc.unary_unary_rpc_method_handler(
+            Nothing().evaluate,
+            request_deserializer=pb.EvaluateAccessRequest.FromString,
+            response_serializer=pb.EvaluateAccessResponse.SerializeToString,
+        )
     )
     server.add_registered_method_handlers("entraid.v1.AccessService", {"EvaluateAccess": handler})
     port = server.add_insecure_port(f"127.0.0.1:{port}")
@@ -52,4 +81,4 @@ async def serve(ready: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]))))
+    sys.exit(asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), is_together="together" in sys.argv)))

@@ -62,7 +62,7 @@ def ours(database: Path, folder: Path, *, workers: int) -> Iterator[Server]:
 
 
 @contextmanager
-def nothing(folder: Path, *, processes: int = 1) -> Iterator[Server]:
+def nothing(folder: Path, *, processes: int = 1, is_together: bool = False) -> Iterator[Server]:
     """The do-nothing peer, in several processes on one port if need be."""
     with ExitStack() as stack:
         port = stack.enter_context(free_port()) if processes > 1 else 0
@@ -70,7 +70,7 @@ def nothing(folder: Path, *, processes: int = 1) -> Iterator[Server]:
         for number in range(processes):
             ready = folder / f"nothing-{number}.port"
             ready.unlink(missing_ok=True)
-            line = [sys.executable, "-m", "bench.nothing", str(ready), str(port)]
+            line = [sys.executable, "-m", "bench.nothing", str(ready), str(port), *["together"] * is_together]
             pids.append(stack.enter_context(process(line, {})))
         ports = {int(_await(folder / f"nothing-{number}.port")) for number in range(processes)}
         yield Server(ports.pop(), pids)
