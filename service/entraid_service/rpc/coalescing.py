@@ -6,7 +6,7 @@ under way, each waits for the others anyway: then it waits for some of them befo
 
 1. How many are under way `overload` counts while the loop is busy. Where two counts in a row found eight or more, three
    quarters of that many are decided together: the others are on their way meanwhile.
-2. Nobody waits longer than ten milliseconds for the others. Where hardly anybody came in that time, nobody waits until
+2. Nobody waits longer than twenty milliseconds for the others. Where hardly anybody came in that time, nobody waits until
    calls are counted again.
 """
 
@@ -19,7 +19,7 @@ from entraid_service.rpc.deciding import CallContext
 _FEWEST: Final = 6
 _MOST: Final = 32
 """Beyond that nothing is gained, and all that one group takes is time in which nobody is answered."""
-_LONGEST_SECONDS: Final = 0.01
+_LONGEST_SECONDS: Final = 0.02
 
 
 class Coalescer:
