@@ -6,8 +6,8 @@ under way, each waits for the others anyway: then it waits for some of them befo
 
 1. How many are under way `overload` counts while the loop is busy. Where two counts in a row found eight or more, three
    quarters of that many are decided together: the others are on their way meanwhile.
-2. Nobody waits longer than twenty milliseconds for the others. Where hardly anybody came in that time, nobody waits until
-   calls are counted again.
+2. Nobody waits longer than twenty milliseconds for the others. Where hardly anybody came in that time, nobody waits
+   until calls are counted again.
 """
 
 import asyncio
