@@ -4,7 +4,8 @@
 first that holds, because that one carries the answer.
 
 For most people a condition comes out in one of a few ways. So what came out is kept under the results that it joins,
-and with it what an answer says that rests on it. All joints of one condition share the room for that.
+and with it what an answer says that rests on it. All joints of one condition share the room for that; what another one
+made of the same results is never taken.
 """
 
 from typing import Final
@@ -39,7 +40,7 @@ class AllOf:
         """See `Node`."""
         results = tuple([child.test(snapshot, person) for child in self.children])
         known = self._kept.get(results)
-        if known is not None:
+        if known is not None and known.node is self:
             return known
         return _keep(self._kept, Combined(self, min([result.outcome for result in results]), results))
 
@@ -69,7 +70,7 @@ class AnyOf:
                 break
         results = tuple(looked_at)
         known = self._kept.get(results)
-        if known is not None:
+        if known is not None and known.node is self:
             return known
         return _keep(self._kept, Combined(self, max([result.outcome for result in results]), results))
 
@@ -98,7 +99,7 @@ class NoneOf:
         """See `Node`."""
         results = tuple([child.test(snapshot, person) for child in self.children])
         known = self._kept.get(results)
-        if known is not None:
+        if known is not None and known.node is self:
             return known
         return _keep(self._kept, Combined(self, max([result.outcome for result in results]).negated(), results))
 

@@ -47,6 +47,14 @@ class Label:
     users: bytes
     user_start: bytes
 
+    @classmethod
+    def of(cls, uid: str, version: SnapshotVersion, message: snapshot_pb2.Snapshot) -> "Label":
+        """The label of a snapshot."""
+        piece = access_service_pb2.EvaluateAccessResponse(snapshot=message).SerializeToString()
+        users = user_name(version.connection_id, UserId(""))
+        user = access_service_pb2.EvaluateAccessResponse(user=users + "x" * GUID_LENGTH).SerializeToString()
+        return cls(version, uid, message, piece, users.encode(), user[:-GUID_LENGTH])
+
 
 class Served(NamedTuple):
     """A snapshot and its label; a named tuple, because one is made for every answer.
@@ -154,19 +162,12 @@ class ServedSnapshots:
             raise DirectoryNotSynced(
                 f"`{connection_name(connection_id)}` was made anew and has not been synced since: call Sync first"
             )
-        label = self._label(connection.uid, version)
+        label = Label.of(connection.uid, version, self._tokens.label(connection.uid, version))
         self._labels[connection_id] = label
         self._labels.move_to_end(connection_id)
         while len(self._labels) > _MOST_LABELS:
             self._labels.popitem(last=False)
         return Served(snapshot, label)
-
-    def _label(self, uid: str, version: SnapshotVersion) -> Label:
-        message = self._tokens.label(uid, version)
-        piece = access_service_pb2.EvaluateAccessResponse(snapshot=message).SerializeToString()
-        users = user_name(version.connection_id, UserId("")).encode()
-        user = access_service_pb2.EvaluateAccessResponse(user=users.decode() + "x" * GUID_LENGTH).SerializeToString()
-        return Label(version, uid, message, piece, users, user[:-GUID_LENGTH])
 
 
 def _stale(version: SnapshotVersion, problem: str) -> DirectoryStale:
