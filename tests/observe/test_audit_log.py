@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,8 +18,9 @@ from entraid_service.model.decision import Decision, Reason, ReasonCode
 from entraid_service.model.ids import ConnectionId, TenantId, UserId
 from entraid_service.model.scope import Scope
 from entraid_service.model.snapshot import SnapshotVersion
-from entraid_service.observe.audit import Asker, AuditLog, Record, digest
+from entraid_service.observe.audit import AuditLog
 from entraid_service.observe.audit_file import RotatedFile
+from entraid_service.observe.audit_line import Asker, Record, Source, digest
 
 NOW = datetime(2026, 5, 1, 12, 0, 30, tzinfo=UTC)
 VERSION = SnapshotVersion(
@@ -32,7 +34,7 @@ def record(number: int = 1, *, is_allowed: bool = True, user: str | None = "u-1"
     reasons = (Reason(code, "condition.group", "the user is in the group `Payroll`"), Reason(code, "", "again"))
     decision = Decision(is_allowed, reasons, UserId(user) if user else None)
     asker = Asker("ipv4:127.0.0.1:1", "flows")
-    return Record(f"d-{number}", NOW, asker, "Ada@Contoso.example", "sha256:00", decision, VERSION, "token")
+    return Record(f"d-{number}", NOW, asker, "Ada@Contoso.example", "sha256:00", decision, Source(VERSION, "token"))
 
 
 def lines(*files: Path) -> list[dict[str, object]]:
@@ -218,6 +220,36 @@ async def test_a_slow_disk_does_not_hold_up_decisions(tmp_path: Path) -> None:
         await running
     await log.close()
     assert [line["decision_id"] for line in lines(tmp_path / "audit.jsonl")] == [f"d-{n}" for n in range(300)]
+
+
+async def test_much_is_written_at_once_and_little_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand records do not wait for the next turn; what comes while they are written does, in one piece."""
+    monkeypatch.setattr("entraid_service.observe.audit._INTERVAL_SECONDS", 3600)
+    monkeypatch.setattr("entraid_service.observe.audit._PORTION", 1_000)
+    writes: list[int] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Held:
+        """Holds the first write."""
+
+        def write(self, data: bytes) -> None:
+            """Counts lines."""
+            begun.set()
+            assert go_on.wait(20)
+            writes.append(data.count(b"\n"))
+
+    log = AuditLog(Held())
+    running = asyncio.create_task(log.run())
+    await asyncio.sleep(0)
+    for number in range(1_001):
+        log.note(record(number))
+    assert await asyncio.to_thread(begun.wait, 20)
+    for number in range(30):
+        log.note(record(number))
+    go_on.set()
+    await log.flush()  # after the one that is under way
+    assert writes == [1_000, 1, 30]
+    running.cancel()
 
 
 async def test_records_are_written_within_a_second(tmp_path: Path) -> None:

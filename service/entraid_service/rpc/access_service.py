@@ -16,7 +16,7 @@ from entraid.v1 import access_service_pb2_grpc
 from entraid_service.errors import EntraidError, InvalidField
 from entraid_service.evaluate import Compiled
 from entraid_service.model.ids import ConnectionId, UserId
-from entraid_service.observe.audit import Asker
+from entraid_service.observe.audit_line import Asker
 from entraid_service.rpc import validate
 from entraid_service.rpc.condition_check import ConditionChecks
 from entraid_service.rpc.conditions import Prepared

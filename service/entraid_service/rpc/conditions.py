@@ -22,7 +22,7 @@ from entraid_service.model.conditions import (
     Operator,
     UserCondition,
 )
-from entraid_service.observe.audit import digest
+from entraid_service.observe.audit_line import digest
 
 MOST_LEVELS = 8
 MOST_NODES = 256

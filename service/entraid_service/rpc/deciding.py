@@ -10,10 +10,14 @@ from entraid.v1 import access_service_pb2 as pb
 from entraid_service.errors import InvalidField
 from entraid_service.evaluate import Compiled, compile_condition, decide
 from entraid_service.model.decision import Decision
-from entraid_service.observe.audit import Asker, Record
+from entraid_service.observe.audit_line import Asker, Record
 from entraid_service.rpc.conditions import ConditionCache, Prepared
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import Label, Served
+from entraid_service.snapshot.recent import Recent
+
+_MOST_ASKERS: Final = 1024
+"""Callers whose name in the audit log is kept."""
 
 
 class CallContext(Protocol):
@@ -40,15 +44,18 @@ class Decider:
         self._audit = facades.audit
         self._note = facades.audit.note
         self._now = facades.clock.now
+        self._askers: Recent[tuple[str, bytes], Asker] = Recent(_MOST_ASKERS)
 
     def asker(self, context: CallContext) -> Asker | None:
         """Who makes a call, for the decisions of that call; None where nobody takes note."""
         if not self._audit.is_on:
             return None
-        if not self._knows_callers:
-            return Asker(context.peer())
-        name = next(iter(context.auth_context().get("x509_common_name", ())), b"")
-        return Asker(context.peer(), name.decode(errors="replace"))
+        key = context.peer(), self._caller(context) if self._knows_callers else b""
+        asker = self._askers.get(key)
+        if asker is None:
+            asker = Asker(key[0], key[1].decode(errors="replace"))
+            self._askers.put(key, asker)
+        return asker
 
     def prepared(self, condition: pb.Condition | None) -> Prepared[Compiled]:
         """The condition of a request's field `condition`, None where the request has none.
@@ -84,10 +91,11 @@ class Decider:
         self._count_decision(decision.is_allowed)
         if asker is not None:
             # By position: by name it would take twice as long.
-            self._note(
-                Record(decision_id, self._now(), asker, user, digest, decision, label.version, label.message.token)
-            )
+            self._note(Record(decision_id, self._now(), asker, user, digest, decision, label.source))
         return decision_id
+
+    def _caller(self, context: CallContext) -> bytes:
+        return next(iter(context.auth_context().get("x509_common_name", ())), b"")
 
 
 def condition_of(request: pb.EvaluateAccessRequest) -> pb.Condition | None:

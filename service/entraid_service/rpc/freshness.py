@@ -14,6 +14,7 @@ from entraid.v1 import access_service_pb2, snapshot_pb2
 from entraid_service.errors import DirectoryNotSynced, DirectoryStale, InvalidField
 from entraid_service.model.ids import ConnectionId, UserId
 from entraid_service.model.snapshot import SnapshotVersion
+from entraid_service.observe.audit_line import Source
 from entraid_service.ports import Clock, ConnectionStore
 from entraid_service.rpc.facades import SnapshotSource
 from entraid_service.rpc.names import connection_name, user_name
@@ -33,6 +34,7 @@ class Label:
 
     Attributes:
         version: Of the snapshot.
+        source: How the audit log names it.
         uid: Of the connection.
         message: What answers carry.
         piece: The same as a serialized part of `EvaluateAccessResponse`.
@@ -41,6 +43,7 @@ class Label:
     """
 
     version: SnapshotVersion
+    source: Source
     uid: str
     message: snapshot_pb2.Snapshot
     piece: bytes
@@ -53,7 +56,8 @@ class Label:
         piece = access_service_pb2.EvaluateAccessResponse(snapshot=message).SerializeToString()
         users = user_name(version.connection_id, UserId(""))
         user = access_service_pb2.EvaluateAccessResponse(user=users + "x" * GUID_LENGTH).SerializeToString()
-        return cls(version, uid, message, piece, users.encode(), user[:-GUID_LENGTH])
+        source = Source(version, message.token)
+        return cls(version, source, uid, message, piece, users.encode(), user[:-GUID_LENGTH])
 
 
 class Served(NamedTuple):

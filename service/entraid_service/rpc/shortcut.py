@@ -17,7 +17,7 @@ from entraid_service.errors import InvalidField, StoreUnavailable
 from entraid_service.evaluate import Compiled, decide
 from entraid_service.model.decision import Decision
 from entraid_service.model.ids import ConnectionId
-from entraid_service.observe.audit import Asker
+from entraid_service.observe.audit_line import Asker
 from entraid_service.rpc.answers import AnswerWriter
 from entraid_service.rpc.conditions import Prepared
 from entraid_service.rpc.deciding import CallContext, Decider
