@@ -30,8 +30,8 @@ _WARM_UPS = 8
 def main() -> int:
     """Measures, prints, writes. The exit code tells of failed answers, not of bounds: machines differ."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--write", action="store_true", help="also write docs/benchmarks.md and the plot")
     options = parser.parse_args()
     database = tenant.kept(BUILD)

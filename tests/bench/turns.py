@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,11 +23,13 @@ class Round:
 
 
 def in_turns(rounds: int, loads: Mapping[_Name, Callable[[], Round]]) -> dict[_Name, list[Round]]:
-    """Each load once, then each once more, and so on."""
+    """Each load once, then each once more, and so on; each round begins with the next one, so that none has a place."""
     found: dict[_Name, list[Round]] = {name: [] for name in loads}
+    order = deque(loads.items())
     for _ in range(rounds):
-        for name, one in loads.items():
+        for name, one in order:
             found[name].append(one())
+        order.rotate(-1)
     return found
 
 

@@ -10,16 +10,18 @@ from hypothesis import strategies as st
 from entraid.v1 import access_service_pb2 as pb
 from entraid.v1 import snapshot_pb2
 from entraid_service.rpc.access_service import AccessService
+from entraid_service.rpc.deciding import Decider
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import ServedSnapshots
+from entraid_service.rpc.shortcut import Shortcut
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
 from rpc.rooms import ADELE, BRUNO, CLARA, Server, raw_call
 
 EVALUATE = "/entraid.v1.AccessService/EvaluateAccess"
-BATCH = "/entraid.v1.AccessService/BatchEvaluateAccess"
 IN_EMEA = pb.Condition(group=pb.GroupCondition(values=["EMEA"]))
 IN_SALES = pb.Condition(attribute=pb.AttributeCondition(attribute="department", values=["Sales"]))
 USERS = (ADELE, BRUNO, CLARA, "adele@contoso.example", "nobody@contoso.example", ADELE.upper())
+MARKS = st.characters(exclude_categories=["Cs"])
 LEAVES = (
     IN_EMEA,
     IN_SALES,
@@ -44,15 +46,26 @@ class Caller:
 
 
 @pytest.fixture
-def service(facades: Facades) -> AccessService:
-    """The service by itself, over the same rooms as the server's."""
-    served = ServedSnapshots(
+def served(facades: Facades) -> ServedSnapshots:
+    """The same snapshots as the server's."""
+    return ServedSnapshots(
         facades.snapshots,
         connections=facades.connections,
         tokens=SnapshotTokens(facades.signer),
         clock=facades.clock,
     )
+
+
+@pytest.fixture
+def service(facades: Facades, served: ServedSnapshots) -> AccessService:
+    """The service by itself, over the same rooms as the server's."""
     return AccessService(facades, served=served, knows_callers=False)
+
+
+@pytest.fixture
+def quick(facades: Facades, served: ServedSnapshots) -> Shortcut:
+    """The short way by itself."""
+    return Shortcut(Decider(facades, knows_callers=False), served)
 
 
 def joined(conditions: list[pb.Condition]) -> st.SearchStrategy[pb.Condition]:
@@ -98,26 +111,31 @@ def at_once(answering: Coroutine[object, object, pb.EvaluateAccessResponse]) -> 
     return answer
 
 
-async def test_both_ways_give_the_same_answer(server: Server, service: AccessService) -> None:
-    """Over random conditions and everybody: alone, and as a batch."""
+async def test_both_ways_give_the_same_answer(server: Server, service: AccessService, quick: Shortcut) -> None:
+    """Over random conditions and everybody: alone, in a batch, and in a stream."""
     await server.commit(await server.add_connection())
     await service.EvaluateAccess(ask(), Caller())  # type: ignore[arg-type]
-    evaluate, batch = service.shortcuts[EVALUATE], service.shortcuts[BATCH]
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-    @given(st.sampled_from(USERS), CONDITIONS)
-    def check(user: str, condition: pb.Condition) -> None:
+    @given(st.sampled_from(USERS), CONDITIONS, st.text(MARKS, min_size=1, max_size=31))
+    def check(user: str, condition: pb.Condition, mark: str) -> None:
         request = ask(user, condition)
-        quick = evaluate(request.SerializeToString(), Caller())
-        assert quick is not None
+        alone = quick.evaluate(request.SerializeToString(), Caller())
+        assert alone is not None
         pairs = pb.BatchEvaluateAccessRequest(requests=[request, ask()])
-        quick_batch = batch(pairs.SerializeToString(), Caller())
-        assert quick_batch is not None
+        in_batch = quick.batch(pairs.SerializeToString(), Caller())
+        assert in_batch is not None
+        marked = pb.StreamEvaluateAccessRequest(correlation_id=mark, request=request)
+        in_stream = quick.stream(marked.SerializeToString(), None)
+        assert in_stream is not None
         slow = same(at_once(service.EvaluateAccess(request, Caller())))  # type: ignore[arg-type]
-        assert same(pb.EvaluateAccessResponse.FromString(quick)) == slow
-        results = pb.BatchEvaluateAccessResponse.FromString(quick_batch).results
+        assert same(pb.EvaluateAccessResponse.FromString(alone)) == slow
+        results = pb.BatchEvaluateAccessResponse.FromString(in_batch).results
         assert len(results) == 2
         assert same(results[0].response) == slow
+        streamed = pb.StreamEvaluateAccessResponse.FromString(in_stream)
+        assert streamed.correlation_id == mark
+        assert same(streamed.response) == slow
 
     check()
 
@@ -139,14 +157,16 @@ async def test_both_ways_give_the_same_answer(server: Server, service: AccessSer
     ],
 )
 async def test_what_is_not_plain_is_left_to_the_long_way(
-    server: Server, service: AccessService, request_: pb.EvaluateAccessRequest
+    server: Server, service: AccessService, quick: Shortcut, request_: pb.EvaluateAccessRequest
 ) -> None:
-    """Nothing is answered and nothing counted, in a batch neither."""
+    """Nothing is answered and nothing counted, in a batch or a stream neither."""
     await server.commit(await server.add_connection())
     await service.EvaluateAccess(ask(), Caller())  # type: ignore[arg-type]
-    assert service.shortcuts[EVALUATE](request_.SerializeToString(), Caller()) is None
+    assert quick.evaluate(request_.SerializeToString(), Caller()) is None
     pairs = pb.BatchEvaluateAccessRequest(requests=[ask(), request_])
-    assert service.shortcuts[BATCH](pairs.SerializeToString(), Caller()) is None
+    assert quick.batch(pairs.SerializeToString(), Caller()) is None
+    marked = pb.StreamEvaluateAccessRequest(correlation_id="1", request=request_)
+    assert quick.stream(marked.SerializeToString(), None) is None
 
 
 def odd_bytes() -> Iterator[bytes]:
@@ -169,18 +189,19 @@ async def test_odd_forms_are_answered_all_the_same(server: Server, data: bytes) 
         assert answer.decision == pb.DECISION_ALLOW
 
 
-async def test_a_snapshot_that_was_replaced_answers_no_more(server: Server, service: AccessService) -> None:
+async def test_a_snapshot_that_was_replaced_answers_no_more(
+    server: Server, service: AccessService, quick: Shortcut
+) -> None:
     """The short way goes by what is served now, not by what it has seen."""
     connection = await server.add_connection()
     await server.commit(connection)
     await service.EvaluateAccess(ask(), Caller())  # type: ignore[arg-type]
     data = ask().SerializeToString()
-    quick = service.shortcuts[EVALUATE]
-    before = pb.EvaluateAccessResponse.FromString(quick(data, Caller()) or b"")
+    before = pb.EvaluateAccessResponse.FromString(quick.evaluate(data, Caller()) or b"")
     assert before.decision == pb.DECISION_ALLOW
     await server.commit(connection, edges=[])
     await server.snapshots.refresh(connection.id)
-    assert quick(data, Caller()) is None
+    assert quick.evaluate(data, Caller()) is None
     after = await server.access.EvaluateAccess(ask())
     assert after.decision == pb.DECISION_DENY
     assert after.snapshot.token != before.snapshot.token

@@ -76,6 +76,28 @@ async def test_a_mark_that_is_too_long_ends_the_stream(server: Server) -> None:
     assert field_of(caught.value) == "correlation_id"
 
 
+@pytest.mark.parametrize(
+    "data", [b"\xff", b"\n\x02\xc3\x28" + ask("x").SerializeToString()[3:]], ids=["no message", "no text"]
+)
+async def test_bytes_that_are_no_message_end_the_stream(server: Server, data: bytes) -> None:
+    """In plain words, after what was asked before is answered; marks are text, and nothing else is repeated."""
+    await server.commit(await server.add_connection())
+    call: grpc.aio.StreamStreamCall[bytes, bytes] = server.channel.stream_stream(
+        "/entraid.v1.AccessService/StreamEvaluateAccess"
+    )()
+    for _ in range(2):  # the second is decided the short way
+        await call.write(ask("x").SerializeToString())
+        answered = await call.read()
+        assert isinstance(answered, bytes)
+        answer = pb.StreamEvaluateAccessResponse.FromString(answered)
+        assert answer.response.decision == pb.DECISION_ALLOW
+    await call.write(data)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "the bytes are not a message" in (caught.value.details() or "")
+
+
 async def test_a_removal_is_seen_in_the_middle_of_a_stream(server: Server) -> None:
     """Every answer is read from the newest data of its moment, and names it."""
     connection = await server.add_connection()

@@ -31,6 +31,7 @@ from entraid_service.rpc.paging import next_token, page_of
 from entraid_service.rpc.shortcut import Shortcut
 from entraid_service.rpc.status import from_error
 from entraid_service.rpc.streams import Streams
+from entraid_service.rpc.wire import read_message
 
 LONGEST_CORRELATION_ID = 128
 _DEFAULT_PAGE = 100
@@ -38,9 +39,7 @@ _LARGEST_PAGE = 1000
 
 _Context: TypeAlias = ServicerContext[pb.EvaluateAccessRequest, Awaitable[pb.EvaluateAccessResponse]]
 _BatchContext: TypeAlias = ServicerContext[pb.BatchEvaluateAccessRequest, Awaitable[pb.BatchEvaluateAccessResponse]]
-_StreamContext: TypeAlias = ServicerContext[
-    AsyncIterator[pb.StreamEvaluateAccessRequest], AsyncIterator[pb.StreamEvaluateAccessResponse]
-]
+_StreamContext: TypeAlias = ServicerContext[AsyncIterator[bytes], AsyncIterator[bytes]]
 _SearchContext: TypeAlias = ServicerContext[pb.SearchEligibleUsersRequest, Awaitable[pb.SearchEligibleUsersResponse]]
 _CheckContext: TypeAlias = ServicerContext[pb.ValidateConditionRequest, Awaitable[pb.ValidateConditionResponse]]
 
@@ -64,12 +63,14 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
         self._checks = ConditionChecks(self._eligible, served=served)
         self._pages = PageTokens(facades.signer)
         self._streams = Streams()
-        shortcut = Shortcut(self._decider, served)
+        self._shortcut = Shortcut(self._decider, served)
         self.shortcuts: Final = {
-            "/entraid.v1.AccessService/EvaluateAccess": shortcut.evaluate,
-            "/entraid.v1.AccessService/BatchEvaluateAccess": shortcut.batch,
+            "/entraid.v1.AccessService/EvaluateAccess": self._shortcut.evaluate,
+            "/entraid.v1.AccessService/BatchEvaluateAccess": self._shortcut.batch,
         }
         """What answers the plain form of a method's requests, by the method's name in full."""
+        self.bytewise: Final = frozenset(("/entraid.v1.AccessService/StreamEvaluateAccess",))
+        """Methods that read and write bytes by themselves."""
 
     def stop_streams(self) -> None:
         """Ends every stream, which would otherwise hold up a clean stop for as long as its caller likes."""
@@ -105,13 +106,17 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
             await self._decide_all(connection_id, items, asker)
         return response
 
-    async def StreamEvaluateAccess(  # noqa: N802 - the contract's name
-        self, request_iterator: AsyncIterator[pb.StreamEvaluateAccessRequest], context: _StreamContext
-    ) -> AsyncIterator[pb.StreamEvaluateAccessResponse]:
+    async def StreamEvaluateAccess(  # type: ignore[override] # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[bytes], context: _StreamContext
+    ) -> AsyncIterator[bytes]:
         """Decides for as long as the caller asks: one after another, so that a caller who does not read is not read."""
         asker = self._decider.asker(context)
-        while (message := await self._streams.following(request_iterator)) is not None:
-            yield await self._stream_answer(message, asker)
+        while (data := await self._streams.following(request_iterator)) is not None:
+            answer = self._shortcut.stream(data, asker)
+            if answer is None:
+                message = read_message(pb.StreamEvaluateAccessRequest.FromString, data)
+                answer = (await self._stream_answer(message, asker)).SerializeToString()
+            yield answer
 
     async def SearchEligibleUsers(  # noqa: N802 - the contract's name
         self,

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 
-_DRAWN = 256
+_DRAWN = 64
 """Ids for which random bytes are drawn at once: asking the system for each costs more than the rest of it."""
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """By a hexadecimal digit: one with the variant's two bits at its top."""

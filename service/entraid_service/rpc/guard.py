@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias, cast
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 from grpc.aio import AbortError
 
-from entraid_service.errors import EntraidError, InvalidField, Overloaded
+from entraid_service.errors import EntraidError, Overloaded
 from entraid_service.rpc.deciding import CallContext
 from entraid_service.rpc.status import DETAILS_KEY, code_of, from_error, internal_fault
+from entraid_service.rpc.wire import read_message
 
 if TYPE_CHECKING:
     from entraid_service.observe.metrics import Metrics
@@ -116,7 +116,7 @@ class Guard:
                 else:
                     answer = None if shortcut is None else shortcut(request, context)
                 if answer is None:
-                    answer = serialize(await behaviour(_read(deserialize, request), context))
+                    answer = serialize(await behaviour(read_message(deserialize, request), context))
             except BaseException as error:  # noqa: BLE001 - told by `_end`, which raises
                 await self._end(method, error, context, started)
             self._note(method, grpc.StatusCode.OK, started)
@@ -125,9 +125,9 @@ class Guard:
         return guarded
 
     def stream(
-        self, method: str, behaviour: StreamBehaviour, *, deserialize: Deserializer, is_asked_by_stream: bool
+        self, method: str, behaviour: StreamBehaviour, *, deserialize: Deserializer | None, is_asked_by_stream: bool
     ) -> StreamBehaviour:
-        """A method that answers with a stream; requests are bytes, answers messages."""
+        """A method that answers with a stream; requests are bytes, which are read unless `deserialize` is None."""
 
         async def guarded(request: object, context: Context) -> AsyncIterator[object]:
             started = time.perf_counter()
@@ -142,9 +142,11 @@ class Guard:
             self._note(method, grpc.StatusCode.OK, started)
 
         def decoded(request: object) -> object:
+            if deserialize is None:
+                return request
             if is_asked_by_stream:
                 return _each(deserialize, cast("AsyncIterator[bytes]", request))
-            return _read(deserialize, cast("bytes", request))
+            return read_message(deserialize, cast("bytes", request))
 
         return guarded
 
@@ -184,18 +186,9 @@ class Guard:
         log("rpc", method=method, code=code.name, duration_ms=round(seconds * 1000, 3))
 
 
-def _read(deserialize: Deserializer, data: bytes) -> object:
-    try:
-        return deserialize(data)
-    except DecodeError as error:
-        raise InvalidField(
-            "request", "the bytes are not a message of this method: check the client's version of the API"
-        ) from error
-
-
 async def _each(deserialize: Deserializer, requests: AsyncIterator[bytes]) -> AsyncIterator[object]:
     async for request in requests:
-        yield _read(deserialize, request)
+        yield read_message(deserialize, request)
 
 
 def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import grpc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from entraid_service.rpc.coalescing import Coalescer
     from entraid_service.rpc.guard import Behaviour, Deserializer, Guard, Serializer, Shortcut, StreamBehaviour
@@ -27,7 +27,8 @@ class Registrar:
     """Stands for the server while services are added to it, and puts the guard around each method.
 
     `shortcuts` holds the methods, by their names in full, whose requests are offered to something quicker first,
-    `coalescer` puts calls of the one together that is called most.
+    `coalescer` puts calls of the one together that is called most. Methods of `bytewise`, all of them streams, read and
+    write bytes by themselves.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class Registrar:
         guard: Guard,
         shortcuts: Mapping[str, Shortcut],
         coalescer: Coalescer,
+        bytewise: Collection[str],
     ) -> None:
         self._server = server
         self._guard = guard
         self._shortcuts = shortcuts
         self._coalescer = coalescer
+        self._bytewise = bytewise
 
     def add_generic_rpc_handlers(self, handlers: Sequence[object]) -> None:
         """Called by generated code with the methods that it hands over by name as well: those suffice."""
@@ -58,10 +61,11 @@ class Registrar:
         deserialize = cast("Deserializer", handler.request_deserializer)
         if handler.response_streaming:
             inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+            is_bytewise = method in self._bytewise
             stream = self._guard.stream(
                 method,
                 cast("StreamBehaviour", inner),
-                deserialize=deserialize,
+                deserialize=None if is_bytewise else deserialize,
                 is_asked_by_stream=handler.request_streaming,
             )
             make = (
@@ -69,7 +73,7 @@ class Registrar:
                 if handler.request_streaming
                 else grpc.unary_stream_rpc_method_handler
             )
-            return make(stream, None, handler.response_serializer)
+            return make(stream, None, None if is_bytewise else handler.response_serializer)
         unary = self._guard.unary(
             method,
             cast("Behaviour", handler.unary_unary),

@@ -170,8 +170,9 @@ class GrpcServer:
         connections = ConnectionService(facades, served=served)
         # It takes services as a server does, which is all that the generated code needs of one.
         guard = Guard(self._gate, facades.metrics)
-        shortcuts = self._access_service.shortcuts
-        server = cast("grpc.aio.Server", Registrar(self._server, guard, shortcuts, self._coalescer))
+        access = self._access_service
+        registrar = Registrar(self._server, guard, access.shortcuts, self._coalescer, access.bytewise)
+        server = cast("grpc.aio.Server", registrar)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(self._access_service, server)
         connection_service_pb2_grpc.add_ConnectionServiceServicer_to_server(connections, server)
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryService(facades), server)

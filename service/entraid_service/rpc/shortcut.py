@@ -33,10 +33,18 @@ _EVALUATION: Final = bytes((_USER, tag(pb.EvaluateAccessRequest.CONDITION_FIELD_
 _REQUESTS: Final = tag(pb.BatchEvaluateAccessRequest.REQUESTS_FIELD_NUMBER)
 _RESULTS: Final = pb.BatchEvaluateAccessResponse.RESULTS_FIELD_NUMBER
 _RESPONSE: Final = pb.BatchEvaluateAccessResponse.Result.RESPONSE_FIELD_NUMBER
+_MARK: Final = pb.StreamEvaluateAccessResponse.CORRELATION_ID_FIELD_NUMBER
+_MARKED_RESPONSE: Final = pb.StreamEvaluateAccessResponse.RESPONSE_FIELD_NUMBER
+_MARKED: Final = bytes(
+    (
+        tag(pb.StreamEvaluateAccessRequest.CORRELATION_ID_FIELD_NUMBER),
+        tag(pb.StreamEvaluateAccessRequest.REQUEST_FIELD_NUMBER),
+    )
+)
 _MOST_KEPT: Final = 1024
 """Conditions, and connections."""
 _LONGEST_NAME: Final = 127
-"""Bytes of a user's name whose length is written in one."""
+"""Bytes of a user's name, or of a mark, whose length is written in one."""
 _SHORTEST: Final = 2
 _LONGEST_KEPT: Final = 16 * 1024
 """Bytes of a request whose end is kept; with the number of them this bounds the memory."""
@@ -77,6 +85,16 @@ class Shortcut:
             found.append(decided)
         asker = self._decider.asker(context)
         return b"".join([delimited(_RESULTS, delimited(_RESPONSE, self._given(decided, asker))) for decided in found])
+
+    def stream(self, data: bytes, asker: Asker | None) -> bytes | None:
+        """A message of StreamEvaluateAccess."""
+        found = parts(data, _MARKED)
+        if found is None or not 0 < len(found[0]) <= _LONGEST_NAME or not _is_text(found[0]):
+            return None
+        decided = self._decided(found[1])
+        if decided is None:
+            return None
+        return delimited(_MARK, found[0]) + delimited(_MARKED_RESPONSE, self._given(decided, asker))
 
     def _decided(self, data: bytes) -> _Decided | None:
         try:
@@ -134,3 +152,11 @@ class Shortcut:
             self._labels.put(label.users[:-1], label)
             self._conditions.put(data[2 + data[1] :], prepared)
         return user, prepared, snapshot, label
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -5,8 +5,31 @@ several times what a decision does. Readers take the plain form, the one that se
 to the generated classes.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError
+
+from entraid_service.errors import InvalidField
+
+M = TypeVar("M")
+
 _CONTINUED = 0x80
 _MOST_SIZE_BYTES = 5
+
+
+def read_message(read: Callable[[bytes], M], data: bytes) -> M:
+    """A request as its class reads it.
+
+    Raises:
+        InvalidField: The bytes are no message.
+    """
+    try:
+        return read(data)
+    except DecodeError as error:
+        raise InvalidField(
+            "request", "the bytes are not a message of this method: check the client's version of the API"
+        ) from error
 
 
 def tag(field: int) -> int:
