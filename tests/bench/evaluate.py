@@ -93,6 +93,11 @@ def _measure(
         }
         memory = max(one.resident_mib())
         spread = {"connections": 16, "streams": 2}  # as evenly over two processes as the kernel does it
+
+        def on_its_own(server: Server) -> Round:
+            with server.a_processor_each():
+                return asked(server, **spread)
+
         with ours(database, folder, workers=2) as two, nothing(folder, processes=2) as peers:
             warm_up(two)
             found |= in_turns(
@@ -102,6 +107,10 @@ def _measure(
                     "two": lambda: asked(two, **spread),
                     "one nothing": lambda: asked(peer, **spread),
                     "two nothing": lambda: asked(peers, **spread),
+                    "one alone": lambda: on_its_own(one),
+                    "two alone": lambda: on_its_own(two),
+                    "one nothing alone": lambda: on_its_own(peer),
+                    "two nothing alone": lambda: on_its_own(peers),
                 },
             )
             memory = max(memory, *two.resident_mib())
@@ -133,8 +142,18 @@ def _figures(found: dict[str, list[Round]], *, memory: float, first: float) -> l
         Figure("do-nothing handler, answered together under load, answers/s", rate("nothing together"), "/s"),
         Figure("unary, processor time a decision", cost("unary"), "µs"),
         Figure("do-nothing handler, processor time an answer", cost("nothing"), "µs"),
-        at_least("two workers against one, decisions/s", rate("two") / rate("one"), 1.5),
-        Figure("two do-nothing processes against one, answers/s", rate("two nothing") / rate("one nothing"), "×"),
+        at_least("two workers against one, a processor each, decisions/s", rate("two alone") / rate("one alone"), 1.5),
+        Figure(
+            "two do-nothing processes against one, a processor each, answers/s",
+            rate("two nothing alone") / rate("one nothing alone"),
+            "×",
+        ),
+        at_least("two workers against one, all processors for both, decisions/s", rate("two") / rate("one"), 1.5),
+        Figure(
+            "two do-nothing processes against one, all processors for both, answers/s",
+            rate("two nothing") / rate("one nothing"),
+            "×",
+        ),
         at_least("batches of 500 against unary, decisions/s", rate("batch") / rate("unary"), 10),
         at_least("stream against unary, decisions/s", rate("stream") / rate("unary"), 1.5),
         at_most("memory of a worker", memory, 256, unit="MiB"),

@@ -1,5 +1,6 @@
 """The processes that the benchmarks ask: our service as operators start it, and the peer that does nothing."""
 
+import itertools
 import json
 import os
 import socket
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +25,24 @@ _STOP_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running one: its port, its processes, and how long it took from its start to an answer."""
+    """A running one: its port, its processes, those of them that serve, and how long it took to its first answer."""
 
     port: int
     pids: list[int]
+    serving: list[int]
     first_answer_seconds: float = 0.0
+
+    @contextmanager
+    def a_processor_each(self) -> Iterator[None]:
+        """While the block runs, each process that serves has one processor, shared with none of the others."""
+        all_of_them = os.sched_getaffinity(0)
+        for pid, processor in zip(self.serving, itertools.cycle(sorted(all_of_them)), strict=False):
+            _move(pid, {processor})
+        try:
+            yield
+        finally:
+            for pid in self.serving:
+                _move(pid, all_of_them)
 
     def cpu_seconds(self) -> float:
         """What its processes have used of processors so far."""
@@ -58,7 +72,8 @@ def ours(database: Path, folder: Path, *, workers: int) -> Iterator[Server]:
         facts = json.loads(_await(ready))
         port = int(facts["grpc_address"].rpartition(":")[2])
         _ask(port)
-        yield Server(port, [pid, *_workers(pid)] if workers > 1 else [pid], time.monotonic() - started)
+        spawned = _workers(pid) if workers > 1 else []
+        yield Server(port, [pid, *spawned], spawned or [pid], time.monotonic() - started)
 
 
 @contextmanager
@@ -73,7 +88,7 @@ def nothing(folder: Path, *, processes: int = 1, is_together: bool = False) -> I
             line = [sys.executable, "-m", "bench.nothing", str(ready), str(port), *["together"] * is_together]
             pids.append(stack.enter_context(process(line, {})))
         ports = {int(_await(folder / f"nothing-{number}.port")) for number in range(processes)}
-        yield Server(ports.pop(), pids)
+        yield Server(ports.pop(), pids, pids)
 
 
 @contextmanager
@@ -127,6 +142,12 @@ def _ask(port: int) -> None:
 def _workers(parent: int) -> list[int]:
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8").split()
     return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def _move(pid: int, processors: set[int]) -> None:
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(ProcessLookupError):  # it has ended
+            os.sched_setaffinity(int(thread.name), processors)
 
 
 def _cpu_seconds(pid: int) -> float:
