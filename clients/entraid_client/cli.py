@@ -15,6 +15,7 @@ from entraid_client.commands.evaluate import evaluate
 from entraid_client.commands.session import SessionOptions, session_options
 from entraid_client.commands.status import connections, status
 from entraid_client.commands.syncs import approve, cancel, sync
+from entraid_client.commands.update import update
 from entraid_client.commands.who_can import validate, who_can
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     commands=(
         connect,
         connections,
+        update,
         sync,
         status,
         users,

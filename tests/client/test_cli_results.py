@@ -368,6 +368,55 @@ async def test_a_held_run_cannot_be_cancelled(script: Script, form: str) -> None
     assert "r1" in refused.out
 
 
+@pytest.mark.parametrize(
+    ("options", "paths", "sent"),
+    [
+        (("--display-name", "New"), ["display_name"], connection_service_pb2.Connection(display_name="New")),
+        (("--display-name", ""), ["display_name"], connection_service_pb2.Connection()),
+        (("--all-groups",), ["groups_to_sync"], connection_service_pb2.Connection()),
+        (
+            ("--groups-to-sync", "A, B", "--groups-to-sync", "C", "--display-name", "N", "--etag", "e"),
+            ["display_name", "groups_to_sync"],
+            connection_service_pb2.Connection(display_name="N", groups_to_sync=["A, B", "C"], etag="e"),
+        ),
+    ],
+)
+async def test_update_sends_what_is_given_and_nothing_else(
+    script: Script, options: tuple[str, ...], paths: list[str], sent: connection_service_pb2.Connection
+) -> None:
+    """The mask names what was on the command line, also where that empties something."""
+    script.answer("UpdateConnection", connection_service_pb2.UpdateConnectionResponse(connection=CONNECTION))
+    ended = await entraidctl("--target", script.target, "update", "contoso", *options)
+    assert ended.code == 0, ended.err
+    assert "connections/contoso" in ended.out
+    assert ("next: entraidctl sync contoso" in ended.out) == ("groups_to_sync" in paths)
+    (request,) = script.requests("UpdateConnection")
+    assert isinstance(request, connection_service_pb2.UpdateConnectionRequest)
+    assert list(request.update_mask.paths) == paths
+    sent.name = "connections/contoso"
+    assert request.connection == sent
+    told = await entraidctl("--target", script.target, "update", "contoso", *options, "-o", "json")
+    assert json.loads(told.out)["connection"]["name"] == "connections/contoso"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ((), "nothing to change"),
+        (("--all-groups", "--groups-to-sync", "A"), "contradict"),
+        (("--etag", "e"), "nothing"),
+    ],
+)
+async def test_update_without_a_clear_wish_changes_nothing(
+    script: Script, options: tuple[str, ...], problem: str
+) -> None:
+    """A usage error, before anybody is called."""
+    refused = await entraidctl("--target", script.target, "update", "contoso", *options)
+    assert refused.code == 2
+    assert problem in refused.err
+    assert not script.calls
+
+
 async def test_disconnecting_is_asked_for_or_confirmed(script: Script) -> None:
     """A script that forgot --yes deletes nothing."""
     script.answer("Disconnect", connection_service_pb2.DisconnectResponse())

@@ -44,6 +44,27 @@ def test_the_page_says_what_will_be_read_before_anything_is_asked(site: Site) ->
     assert site.visitor().press_connect(link).startswith(f"{site.emulator.authority_url}/{site.home.tenant_id}/")
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (" , ,", "no group is named: name one, or leave the field empty for all"),
+        ("x" * 600, "an entry has 600 characters"),
+        (",".join(map(str, range(1_001))), "1001 groups are too many"),
+    ],
+    ids=["blank", "long", "many"],
+)
+def test_a_mistake_in_the_field_is_told_beside_it(site: Site, text: str, problem: str) -> None:
+    """Nobody is sent on, what was typed stays, and only an empty field means everything."""
+    visitor = site.visitor()
+    page = visitor.open(site.link("mistaken"))
+    refused = visitor.send(page, groups_to_sync=text)
+    assert refused.status == 422
+    assert problem in refused.text.lower()
+    assert refused.fields()["form_token"]
+    assert text.strip() in refused.response.text
+    assert visitor.send(refused, groups_to_sync="").status == 303
+
+
 def test_the_sign_in_is_asked_for_with_pkce_state_and_nonce(site: Site) -> None:
     """What binds the answer to this browser and this question is there, and different each time."""
     visitor, link = site.visitor(), site.link("asked")

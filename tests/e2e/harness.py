@@ -132,6 +132,12 @@ def entraid(*arguments: str, environment: Mapping[str, str], folder: Path) -> En
     return command(program, *arguments, environment=environment, folder=folder)
 
 
+def entraidctl(service: Service, *arguments: str) -> Ended:
+    """Runs `entraidctl` against the service."""
+    program = str(Path(sys.executable).with_name("entraidctl"))
+    return command(program, *arguments, environment={"ENTRAID_TARGET": service.target})
+
+
 def command(
     *line: str, stdin: str = "", environment: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Ended:

@@ -1,6 +1,6 @@
 import pytest
 
-from e2e.harness import Service, connect, connect_request, evaluate, list_users, reason_names, sync
+from e2e.harness import Service, connect, connect_request, entraidctl, evaluate, list_users, reason_names, sync
 from entraid.v1 import access_service_pb2, directory_service_pb2
 from entraid.v1.sync_service_pb2 import GroupResolution, SyncRun
 from entraid_emulator import Emulator
@@ -84,3 +84,24 @@ def test_another_connection_to_the_same_tenant_keeps_its_own_scope(
     user = "users/nadia.rahman@contoso.example"
     assert evaluate(service, f"{connection}/{user}", condition).decision == access_service_pb2.DECISION_ALLOW
     assert evaluate(service, f"{parent}/{user}", condition).decision == access_service_pb2.DECISION_DENY
+
+
+def test_groups_to_sync_are_changed_on_a_living_connection(service: Service, emulator: Emulator) -> None:
+    """By the command: what is served follows with the next sync, to fewer people and back to all of them."""
+    name = connect(service, connect_request(emulator, "changing")).name
+    sync(service, name)
+    everybody = len(list_users(service, name).users)
+    changed = entraidctl(service, "update", "changing", "--groups-to-sync", "Engineering, Sales (dynamic)")
+    assert changed.code == 0, changed.err
+    assert "Engineering, Sales (dynamic)" in changed.out
+    assert "next: entraidctl sync changing" in changed.out
+    assert len(list_users(service, name).users) == everybody
+    sync(service, name)
+    numbers = {int(user.object_id[-12:]) for user in list_users(service, name).users}
+    assert numbers == ENGINEERS | SELLERS
+    blank = entraidctl(service, "update", "changing", "--groups-to-sync", "")
+    assert blank.code == 2
+    assert "names no group" in blank.err
+    assert entraidctl(service, "update", "changing", "--all-groups").code == 0
+    sync(service, name)
+    assert len(list_users(service, name).users) == everybody

@@ -79,6 +79,7 @@ async def test_a_tenant_is_connected_read_listed_and_disconnected(server: Server
         ({"groups_to_sync": [",".join(map(str, range(1001)))]}, "groups_to_sync"),
         ({"groups_to_sync": ["x" * 513]}, "groups_to_sync"),
         ({"groups_to_sync": [" , "]}, "groups_to_sync"),
+        ({"groups_to_sync": [""]}, "groups_to_sync"),
     ],
 )
 async def test_a_call_that_cannot_be_right_never_reaches_entra(
@@ -237,6 +238,10 @@ async def test_only_what_the_mask_names_is_changed(server: Server) -> None:
     answer = (await server.connections.UpdateConnection(update)).connection
     assert answer.display_name == "Contoso"
     assert list(answer.groups_to_sync) == ["Sales"]
+    update.connection.groups_to_sync[:] = [""]
+    with pytest.raises(grpc.aio.AioRpcError) as blank:
+        await server.connections.UpdateConnection(update)
+    assert field_of(blank.value) == "connection.groups_to_sync"
     update.connection.ClearField("groups_to_sync")
     assert not (await server.connections.UpdateConnection(update)).connection.groups_to_sync
     unchanged = pb.UpdateConnectionRequest(connection=pb.Connection(name="connections/main"))

@@ -118,16 +118,18 @@ def groups_to_sync(entries: Sequence[str], field: str) -> tuple[str, ...]:
     """Entries of Groups to Sync, one group each.
 
     Raises:
-        InvalidField: There are too many, or one is too long.
+        InvalidField: There are too many, one is too long, or there are entries and none of them names a group.
     """
     if len(entries) > MOST_GROUPS_TO_SYNC:
         raise _too_many_groups(field, len(entries))
     groups = split_entries(entries)
     if len(groups) > MOST_GROUPS_TO_SYNC:
         raise _too_many_groups(field, len(groups))
-    if any(entries) and not groups:
-        # An entry of blanks would otherwise mean "no entries", which syncs the whole directory.
-        raise InvalidField(field, f"`{field}` names no group: leave it out to sync the whole directory")
+    if entries and not groups:
+        # As when a script's variable is not set: taken for "no entries" it would sync the whole directory.
+        raise InvalidField(
+            field, f"`{field}` has an entry and names no group: only without any the whole directory is synced"
+        )
     for group in groups:
         if len(group) > _LONGEST_GROUP_ENTRY:
             raise InvalidField(field, f"`{shown(group)}` is too long for a group: {_LONGEST_GROUP_ENTRY} characters")

@@ -96,7 +96,7 @@ class ConnectPages:
         check_form(request, mark, token=str(form.get("form_token", "")))
         text = str(form.get("groups_to_sync", ""))
         groups = split_entries([text])
-        if problem := _groups_problem(groups):
+        if problem := _groups_problem(groups, text):
             return self._show_form(consent, connection, mark=mark, groups=text, problem=problem)
         try:
             forward = await self._desk.begin(link, cookies=request.cookies, cookie=mark, groups_to_sync=groups)
@@ -207,7 +207,9 @@ class ConnectPages:
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={**self._headers, "Location": url})
 
 
-def _groups_problem(groups: tuple[str, ...]) -> str:
+def _groups_problem(groups: tuple[str, ...], text: str) -> str:
+    if text.strip() and not groups:
+        return "no group is named: name one, or leave the field empty for all"
     if len(groups) > _MOST_GROUPS:
         return f"{len(groups)} groups are too many: at most {_MOST_GROUPS} are taken; leave the field empty for all"
     longest = max(map(len, groups), default=0)
