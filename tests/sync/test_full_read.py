@@ -1,11 +1,17 @@
 """A complete read: everything that is there, nothing of it before it is complete."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from entraid_emulator import Fault, ObjectId, Tenant, contoso
+import pytest
+
+from entraid_emulator import Emulator, Fault, ObjectId, Tenant, contoso
+from entraid_service.errors import StoreUnavailable
 from entraid_service.model.syncrun import Phase, RunState, SyncMode
-from sync.lab import laboratory, without_hidden
+from entraid_service.store.staging import SqliteStaging
+from sync.lab import laboratory, service_side, without_hidden
 
 WORKS_COUNCIL = frozenset({"bbbbbbbb-0000-4000-8000-000000000020"})
 
@@ -54,3 +60,38 @@ async def test_a_read_that_fails_on_a_later_page_changes_nothing(tmp_path: Path)
 def lab_user(tenant: Tenant, number: int) -> ObjectId:
     """The id of a person of Contoso."""
     return next(key for key in tenant.directory.truth().users if key.endswith(f"{number:012d}"))
+
+
+async def test_a_failed_read_that_cannot_be_dropped_either_is_told_as_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cause stays the first one, nothing of the read is served, and the next start drops what it left behind."""
+
+    async def cannot(_: SqliteStaging) -> None:
+        raise StoreUnavailable("the disk is gone")
+
+    async with Emulator([contoso()], ca_file=tmp_path / "ca.pem") as emulator:
+        async with service_side(emulator, tmp_path) as lab:
+            await lab.sync()
+            before = await lab.served()
+            emulator.faults.add(Fault(path="/v1.0/groups", times=None, status=403, body={"error": {"code": "X"}}))
+            with monkeypatch.context() as broken:
+                broken.setattr(SqliteStaging, "discard", cannot)
+                run = await lab.sync(SyncMode.FULL)
+            assert run.state is RunState.FAILED
+            assert run.error is not None
+            assert "disk" not in run.error.message
+            assert await lab.served() == before
+            assert generations(tmp_path) == 2
+        emulator.faults.clear()
+        async with service_side(emulator, tmp_path) as lab:
+            assert await lab.served() == before
+            assert generations(tmp_path) == 1
+            assert (await lab.sync(SyncMode.FULL)).state is RunState.SUCCEEDED
+
+
+def generations(folder: Path) -> int:
+    """How many reads the database holds."""
+    with closing(sqlite3.connect(folder / "entraid.db")) as database:
+        (count,) = database.execute("SELECT COUNT(*) FROM generation").fetchone()
+    return int(count)
