@@ -74,6 +74,15 @@ async def test_nobody_is_answered_before_enough_are_there() -> None:
     assert answers.asked == [b"0", b"1", b"2", b"3", b"4", b"5"]
 
 
+async def test_who_is_refused_waits_with_the_others_and_is_not_decided() -> None:
+    """They count among those who are wanted, and nothing is worked out for them."""
+    answers = Answers()
+    coalescer = under_load(answers, 8)
+    joined = [coalescer.join(b"%d" % number if number % 2 else None, Caller()) for number in range(6)]
+    assert await asyncio.gather(*joined) == [None, b"11", None, b"33", None, b"55"]
+    assert answers.asked == [b"1", b"3", b"5"]
+
+
 async def test_nobody_waits_long() -> None:
     """Those who are there are answered after twenty milliseconds; as they were many, the next wait for others again."""
     coalescer = under_load(Answers(), 32)

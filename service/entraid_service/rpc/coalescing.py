@@ -29,7 +29,7 @@ class Coalescer:
         """Puts nothing together yet; `answer` is what answers a call, at once."""
         self._answer = answer
         self._counted = 0
-        self._waiting: list[tuple[asyncio.Future[bytes | None], bytes, CallContext]] = []
+        self._waiting: list[tuple[asyncio.Future[bytes | None], bytes | None, CallContext]] = []
         self._timer: asyncio.TimerHandle | None = None
         self.wanted = 0
         """How many calls are answered together; 0 if calls are to be answered as they come."""
@@ -42,8 +42,12 @@ class Coalescer:
         if self._waiting and len(self._waiting) >= self.wanted:
             self._answer_all()
 
-    def join(self, request: bytes, context: CallContext) -> "asyncio.Future[bytes | None]":
-        """A call that waits for others; the answer, or what `answer` raised, comes with the future."""
+    def join(self, request: bytes | None, context: CallContext) -> "asyncio.Future[bytes | None]":
+        """A call that waits for others; the answer, or what `answer` raised, comes with the future.
+
+        One that is refused joins them without a request, and gets None: a refusal by itself costs more than an answer
+        among others.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bytes | None] = loop.create_future()
         self._waiting.append((future, request, context))
@@ -67,6 +71,6 @@ class Coalescer:
             if future.done():  # its call was cancelled
                 continue
             try:
-                future.set_result(self._answer(request, context))
+                future.set_result(None if request is None else self._answer(request, context))
             except Exception as error:  # noqa: BLE001 - the call's, which tells of it
                 future.set_exception(error)

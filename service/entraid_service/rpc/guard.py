@@ -110,6 +110,8 @@ class Guard:
             started = time.perf_counter()
             try:
                 if not enter():
+                    if coalescer is not None and coalescer.wanted:
+                        await coalescer.join(None, context)
                     return self._refused(method, context, started)
                 if coalescer is not None and coalescer.wanted:
                     answer = await coalescer.join(request, context)
