@@ -262,7 +262,9 @@ class ConnectRequest(_message.Message):
     """
     @_builtins.property
     def groups_to_sync(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """As `Connection.groups_to_sync`. One entry may hold several, separated by commas."""
+        """As `Connection.groups_to_sync`. One entry may hold several, separated by commas.
+        Entries that name no group at all are refused, never taken for none.
+        """
 
     @_builtins.property
     def admin_consent(self) -> Global___AdminConsent:
