@@ -13,7 +13,9 @@ import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from bench import page, plot, tenant
@@ -92,29 +94,27 @@ def _measure(
             "do-nothing handler": [_point(peer, streams) for streams in _LOADS],
         }
         memory = max(one.resident_mib())
-        spread = {"connections": 16, "streams": 2}  # as evenly over two processes as the kernel does it
-
-        def on_its_own(server: Server) -> Round:
-            with server.a_processor_each():
-                return asked(server, **spread)
-
         with ours(database, folder, workers=2) as two, nothing(folder, processes=2) as peers:
             warm_up(two)
-            found |= in_turns(
-                rounds,
-                {
-                    "one": lambda: asked(one, **spread),
-                    "two": lambda: asked(two, **spread),
-                    "one nothing": lambda: asked(peer, **spread),
-                    "two nothing": lambda: asked(peers, **spread),
-                    "one alone": lambda: on_its_own(one),
-                    "two alone": lambda: on_its_own(two),
-                    "one nothing alone": lambda: on_its_own(peer),
-                    "two nothing alone": lambda: on_its_own(peers),
-                },
-            )
+            servers = {"one": one, "two": two, "one nothing": peer, "two nothing": peers}
+            found |= in_turns(rounds, _spread_over(servers, asked))
             memory = max(memory, *two.resident_mib())
     return _figures(found, memory=memory, first=one.first_answer_seconds), curves
+
+
+def _spread_over(servers: dict[str, Server], asked: Callable[..., Round]) -> dict[str, Callable[[], Round]]:
+    """Loads on one and two processes: all processors for all of them, and a processor each."""
+    spread = {"connections": 16, "streams": 2}  # as evenly over two processes as the kernel does it
+
+    def with_a_processor_each(server: Server) -> Round:
+        with server.a_processor_each():
+            return asked(server, **spread)
+
+    loads: dict[str, Callable[[], Round]] = {}
+    for name, server in servers.items():
+        loads[name] = partial(asked, server, **spread)
+        loads[f"{name}, a processor each"] = partial(with_a_processor_each, server)
+    return loads
 
 
 def _point(server: Server, streams: int) -> tuple[float, float]:
@@ -142,10 +142,14 @@ def _figures(found: dict[str, list[Round]], *, memory: float, first: float) -> l
         Figure("do-nothing handler, answered together under load, answers/s", rate("nothing together"), "/s"),
         Figure("unary, processor time a decision", cost("unary"), "µs"),
         Figure("do-nothing handler, processor time an answer", cost("nothing"), "µs"),
-        at_least("two workers against one, a processor each, decisions/s", rate("two alone") / rate("one alone"), 1.5),
+        at_least(
+            "two workers against one, a processor each, decisions/s",
+            rate("two, a processor each") / rate("one, a processor each"),
+            1.5,
+        ),
         Figure(
             "two do-nothing processes against one, a processor each, answers/s",
-            rate("two nothing alone") / rate("one nothing alone"),
+            rate("two nothing, a processor each") / rate("one nothing, a processor each"),
             "×",
         ),
         at_least("two workers against one, all processors for both, decisions/s", rate("two") / rate("one"), 1.5),

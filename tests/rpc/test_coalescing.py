@@ -2,17 +2,24 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING, cast
 
 import grpc
 import pytest
 
 from entraid.v1 import access_service_pb2 as pb
+from entraid_service.observe.metrics import Metrics
 from entraid_service.rpc.coalescing import Coalescer
 from entraid_service.rpc.deciding import CallContext
+from entraid_service.rpc.guard import Behaviour, Context, Guard, Serializer
 from entraid_service.rpc.overload import Admission
 from rpc.rooms import ADELE, BRUNO, Server
 from rpc.test_shortcut import Caller, ask
+
+if TYPE_CHECKING:
+    from entraid_service.rpc.gate import Gate
 
 LONGEST_SECONDS = 0.02
 
@@ -81,6 +88,52 @@ async def test_who_is_refused_waits_with_the_others_and_is_not_decided() -> None
     joined = [coalescer.join(b"%d" % number if number % 2 else None, Caller()) for number in range(6)]
     assert await asyncio.gather(*joined) == [None, b"11", None, b"33", None, b"55"]
     assert answers.asked == [b"1", b"3", b"5"]
+
+
+class Closed:
+    """A gate that refuses everybody, as in an overload."""
+
+    def entrance(self, method: str) -> Callable[[], bool]:
+        """Never."""
+        del method
+        return lambda: False
+
+
+class Refused(Caller):
+    """A call that is told how it ends."""
+
+    def __init__(self) -> None:
+        self.ended_with: grpc.StatusCode | None = None
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """Keeps it."""
+        self.ended_with = code
+
+    def set_details(self, details: str) -> None:
+        """Looks at nothing."""
+
+    def set_trailing_metadata(self, metadata: object) -> None:
+        """Looks at nothing."""
+
+
+async def test_refusals_are_given_together() -> None:
+    """Five calls wait; with the sixth all of them are refused, and nobody is decided."""
+    answers = Answers()
+    call = Guard(cast("Gate", Closed()), Metrics()).unary(
+        "/entraid.v1.AccessService/EvaluateAccess",
+        cast("Behaviour", None),
+        deserialize=bytes,
+        serialize=cast("Serializer", bytes),
+        shortcut=answers,
+        coalescer=under_load(answers, 8),
+    )
+    contexts = [Refused() for _ in range(6)]
+    calls = [asyncio.ensure_future(call(b"x", cast("Context", context))) for context in contexts[:5]]
+    await asyncio.sleep(0)
+    assert not any(context.ended_with for context in contexts)
+    await asyncio.gather(*calls, call(b"x", cast("Context", contexts[5])))
+    assert {context.ended_with for context in contexts} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert not answers.asked
 
 
 async def test_nobody_waits_long() -> None:

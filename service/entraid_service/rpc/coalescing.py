@@ -8,6 +8,7 @@ under way, each waits for the others anyway: then it waits for some of them befo
    quarters of that many are decided together: the others are on their way meanwhile.
 2. Nobody waits longer than twenty milliseconds for the others. Where hardly anybody came in that time, nobody waits
    until calls are counted again.
+3. Refusals wait and are given with the others.
 """
 
 import asyncio
