@@ -128,7 +128,7 @@ def groups_to_sync(entries: Sequence[str], field: str) -> tuple[str, ...]:
     if entries and not groups:
         # As when a script's variable is not set: taken for "no entries" it would sync the whole directory.
         raise InvalidField(
-            field, f"`{field}` has an entry and names no group: only without any the whole directory is synced"
+            field, f"`{field}` names no group: name one, or send no entry at all, which syncs the whole directory"
         )
     for group in groups:
         if len(group) > _LONGEST_GROUP_ENTRY:
