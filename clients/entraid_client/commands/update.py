@@ -40,7 +40,8 @@ def update(
 ) -> None:
     """Change CONNECTION's settings; what is not given stays.
 
-    Other Groups to Sync take effect with the next sync; until then lists and decisions are those of the former ones.
+    Other Groups to Sync take effect with the next sync; until then lists and decisions are those of the former ones. A
+    sync that would remove a large share of the copy is held until it is approved.
     """
     if all_groups and groups_to_sync:
         raise click.UsageError("--groups-to-sync and --all-groups contradict each other: give one")
