@@ -16,6 +16,7 @@ from entraid.v1 import access_service_pb2 as pb
 from entraid.v1 import snapshot_pb2
 from entraid_service.rpc.coalescing import Coalescer
 from entraid_service.rpc.deciding import CallContext
+from entraid_service.rpc.engine import begin_at_once
 from entraid_service.rpc.overload import Admission
 from entraid_service.rpc.server import ServerSettings
 
@@ -73,6 +74,7 @@ async def serve(ready: Path, port: int, *, is_together: bool) -> None:
     )
     server.add_registered_method_handlers("entraid.v1.AccessService", {"EvaluateAccess": handler})
     port = server.add_insecure_port(f"127.0.0.1:{port}")
+    begin_at_once(asyncio.get_running_loop())
     await server.start()
     draft = ready.with_name(f"{ready.name}.tmp")
     draft.write_text(str(port), encoding="utf-8")

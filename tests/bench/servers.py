@@ -16,6 +16,7 @@ from grpc import insecure_channel
 
 from bench import tenant
 from entraid.v1 import access_service_pb2 as pb
+from entraid_service.rpc import engine
 
 TESTS = Path(__file__).resolve().parent.parent
 BUILD = TESTS.parent / "build" / "bench"
@@ -86,7 +87,7 @@ def nothing(folder: Path, *, processes: int = 1, is_together: bool = False) -> I
             ready = folder / f"nothing-{number}.port"
             ready.unlink(missing_ok=True)
             line = [sys.executable, "-m", "bench.nothing", str(ready), str(port), *["together"] * is_together]
-            pids.append(stack.enter_context(process(line, {})))
+            pids.append(stack.enter_context(process(line, {engine.EXPERIMENTS: engine.FORMER_LISTENER})))
         ports = {int(_await(folder / f"nothing-{number}.port")) for number in range(processes)}
         yield Server(ports.pop(), pids, pids)
 

@@ -29,6 +29,7 @@ from entraid_service.rpc.access_service import AccessService
 from entraid_service.rpc.coalescing import Coalescer
 from entraid_service.rpc.connection_service import ConnectionService
 from entraid_service.rpc.directory_service import DirectoryService
+from entraid_service.rpc.engine import begin_at_once
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import ServedSnapshots
 from entraid_service.rpc.gate import Gate
@@ -126,6 +127,7 @@ class GrpcServer:
             OSError: The address cannot be bound, or a TLS file cannot be read.
         """
         port = self._bind()
+        begin_at_once(asyncio.get_running_loop())
         await self._server.start()
         self._watching = asyncio.create_task(self._admission.watch(self._coalescer.count))
         self._health.start()
