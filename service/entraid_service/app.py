@@ -33,7 +33,7 @@ from entraid_service.observe.audit_file import RotatedFile
 from entraid_service.observe.logs import set_up_logs
 from entraid_service.observe.metrics import Metrics
 from entraid_service.parts import consent_site, encryption_keys, upstream
-from entraid_service.place import ALONE, Place
+from entraid_service.place import ALONE, Place, keep_to_a_processor
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.server import GrpcServer, ServerSettings
 from entraid_service.rpc.signing import Signer
@@ -90,6 +90,8 @@ async def running(settings: Settings, place: Place = ALONE) -> AsyncIterator[End
         OSError: An address cannot be taken, or a file cannot be read.
     """
     set_up_logs(log_format=settings.log_format, level=settings.log_level)
+    if settings.worker_processors == "own":  # before there are other threads
+        _log.info("processor_kept_to", processor=keep_to_a_processor(place.number))
     if place.is_first:
         for variable in unknown_variables():
             _log.warning("unknown_setting", variable=variable, effect="none")

@@ -1,5 +1,6 @@
 """Where one process stands among the workers of a service. A service of one process is worker 0 of 1."""
 
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,3 +51,26 @@ class Place:
 
 ALONE: Final = Place()
 """The whole service in one process."""
+
+
+def keep_to_a_processor(number: int) -> int:
+    """Keeps the calling thread, and those that it starts from now on, to one processor: worker `number`'s.
+
+    A call wakes up one thread after the other. On one processor none of them waits for another processor to wake up,
+    and what they share is in its caches.
+
+    Returns:
+        Which one.
+
+    Raises:
+        OSError: The system forbids it.
+    """
+    processor = sorted(os.sched_getaffinity(0))[number]
+    try:
+        os.sched_setaffinity(0, {processor})
+    except OSError as error:
+        raise OSError(
+            f"the system does not let worker {number} choose a processor ({error.strerror}): "
+            "unset ENTRAID_WORKER_PROCESSORS"
+        ) from error
+    return processor

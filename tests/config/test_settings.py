@@ -1,5 +1,6 @@
 """Settings: where they come from, what is refused, what is shown."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ def test_flags_go_over_environment_over_file(tmp_path: Path) -> None:
     assert (settings.log_level, settings.log_format, settings.grpc_address) == ("debug", "json", "127.0.0.1:3")
 
 
+def test_workers_have_processors_of_their_own_on_linux_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere no process can be kept to one."""
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    with pytest.raises(SettingsError, match="can be `own` on Linux only"):
+        load({"ENTRAID_WORKER_PROCESSORS": "own"})
+
+
 @pytest.mark.parametrize(
     ("graph_url", "expected"),
     [
@@ -57,6 +65,8 @@ def test_a_custom_graph_url_gets_the_version_if_it_has_no_path(graph_url: str, e
         ({"ENTRAID_GRAPH_CONCURRENCY": "0"}, "not a whole number from 1 to 64"),
         ({"ENTRAID_GRAPH_CONCURRENCY": "²"}, "not a whole number from 1 to 64"),
         ({"ENTRAID_LOG_LEVEL": "loud"}, "not one of debug, info, warning, error"),
+        ({"ENTRAID_WORKER_PROCESSORS": "mine"}, "not one of shared, own"),
+        ({"ENTRAID_WORKER_PROCESSORS": "own", "ENTRAID_WORKERS": "64"}, "lower `ENTRAID_WORKERS`, or remove it"),
         ({"ENTRAID_DATABASE_URL": "postgresql://db"}, "sqlite:///path/to/file.db"),
         ({"ENTRAID_TLS_CERT_FILE": "/nowhere.pem"}, "are needed together"),
         ({"ENTRAID_TLS_CLIENT_CA_FILE": "/nowhere.pem"}, "without TLS no client shows a certificate"),

@@ -106,6 +106,12 @@ def worker_pids(service: Service) -> list[int]:
     return [int(pid) for pid in children if b"spawn_main" in _command(pid)]
 
 
+def processors_of(pid: int) -> set[int]:
+    """Those on which any thread of a process may run."""
+    threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
+    return set().union(*map(os.sched_getaffinity, threads))
+
+
 def is_there(pid: int) -> bool:
     """Whether a process runs."""
     try:

@@ -1,11 +1,14 @@
+import os
 import time
 import urllib.request
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import grpc
+import pytest
 
-from e2e.harness import Service, connect, connect_request, entraid
+from e2e.harness import Service, connect, connect_request, entraid, serving
 from entraid.v1 import sync_service_pb2 as sync
 from entraid_emulator import Emulator
 from entraid_emulator.tenants.contoso_groups import contoso_id
@@ -19,6 +22,7 @@ from workers.harness import (
     is_there,
     kill,
     lines_to,
+    processors_of,
     question,
     worker_pids,
 )
@@ -112,6 +116,21 @@ def test_it_is_ready_once_all_serve(service: Service) -> None:
     assert service.log().count('"event": "serving"') == WORKERS
     with urllib.request.urlopen(f"http://{service.http_address}/readyz", timeout=CALL_SECONDS) as answer:
         assert answer.status == 200
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < WORKERS, reason="there are fewer processors than workers")
+def test_each_worker_keeps_to_a_processor_of_its_own(tmp_path: Path, environment: dict[str, str]) -> None:
+    """With all of its threads; so does who follows one that died, and the parent goes where it likes."""
+    with serving(tmp_path, {**environment, "ENTRAID_WORKER_PROCESSORS": "own"}) as service:
+        before = {pid: processors_of(pid) for pid in worker_pids(service)}
+        assert sorted(map(len, before.values())) == [1] * WORKERS
+        assert len(set().union(*before.values())) == WORKERS
+        assert processors_of(service.process.pid) == os.sched_getaffinity(0)
+        killed, survivor = before
+        kill(killed)
+        eventually(lambda: service.log().count('"event": "serving"') == WORKERS + 1)
+        (successor,) = set(worker_pids(service)) - {survivor}
+        assert processors_of(successor) == before[killed]
 
 
 def test_a_taken_port_is_refused(service: Service, environment: dict[str, str]) -> None:

@@ -196,6 +196,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             f"`{PREFIX}USER_ATTRIBUTES` has `{'`, `'.join(odd)}`, no name of an attribute in Microsoft Graph; a "
             "complex one is named as a whole, such as `onPremisesExtensionAttributes`"
         )
+    if settings.worker_processors == "own":
+        yield from _processor_problems(settings.workers)
     yield from app_problems(settings)
     for name in ("ca_bundle", "tls_cert_file", "tls_key_file", "tls_client_ca_file", "client_certificate_file"):
         path = getattr(settings, name)
@@ -215,6 +217,16 @@ def _cloud_problems(settings: Settings) -> Iterator[str]:
         yield (
             f"`{PREFIX}AUTHORITY_URL` and `{PREFIX}GRAPH_URL` only count with `{PREFIX}CLOUD=custom`: "
             "set that, or remove them"
+        )
+
+
+def _processor_problems(workers: int) -> Iterator[str]:
+    if not hasattr(os, "sched_setaffinity"):
+        yield f"`{PREFIX}WORKER_PROCESSORS` can be `own` on Linux only: remove it"
+    elif workers > (processors := len(os.sched_getaffinity(0))):
+        yield (
+            f"`{PREFIX}WORKER_PROCESSORS` is `own`, but there are {workers} workers and {processors} processors that "
+            f"the process may use: lower `{PREFIX}WORKERS`, or remove it"
         )
 
 
