@@ -162,6 +162,8 @@ class Load:
             begun = time.monotonic()
             call = line.evaluate.future(request, wait_for_ready=True)
             self._calls.add(call)
+            if self._is_over.is_set():  # which `__exit__` may have said before it could see this call
+                call.cancel()
             try:
                 call.result()
                 self.answers += 1
