@@ -13,7 +13,7 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -53,20 +53,32 @@ def main() -> int:
     return 0
 
 
+class _Loads:
+    """Loads of so many seconds, each with new questions: what was decided lately is kept."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._seeds = itertools.count(1)
+
+    def ask(self, server: Server, **order: object) -> Round:
+        """One load."""
+        return load(server, **{"seconds": self._seconds, "seed": next(self._seeds), **order})
+
+    def ask_one_by_one(self, server: Server, **order: object) -> Round:
+        """A call after the other, for half the time."""
+        return self.ask(server, seconds=self._seconds / 2, connections=1, streams=1, **order)
+
+    def warm_up(self, server: Server) -> None:
+        """Whoever is asked about often is known from here on."""
+        for _ in range(_WARM_UPS):
+            self.ask(server, method="BatchEvaluateAccess", connections=4, streams=1, bodies=60_000)
+        self.ask(server)
+
+
 def _measure(
     database: Path, folder: Path, rounds: int, seconds: float
 ) -> tuple[list[Figure], dict[str, list[tuple[float, float]]]]:
-    seeds = itertools.count(1)  # new questions in each round: what was decided lately is kept
-
-    def asked(server: Server, **order: object) -> Round:
-        return load(server, **{"seconds": seconds, "seed": next(seeds), **order})
-
-    def warm_up(server: Server) -> None:
-        """Whoever is asked about often is known from here on."""
-        for _ in range(_WARM_UPS):
-            asked(server, method="BatchEvaluateAccess", connections=4, streams=1, bodies=60_000)
-        asked(server)
-
+    loads = _Loads(seconds)
     beside = folder / "together"
     beside.mkdir()
     with (
@@ -74,19 +86,18 @@ def _measure(
         nothing(beside, is_together=True) as together,
         ours(database, folder, workers=1) as one,
     ):
-        warm_up(one)
-        alone = {"seconds": seconds / 2, "connections": 1, "streams": 1}
+        loads.warm_up(one)
         found = in_turns(
             rounds,
             {
-                "unary": lambda: asked(one),
-                "nothing": lambda: asked(peer),
-                "nothing together": lambda: asked(together),
-                "batch": lambda: asked(one, method="BatchEvaluateAccess", connections=2, streams=1),
-                "stream": lambda: asked(one, method="StreamEvaluateAccess"),
-                "single": lambda: asked(one, **alone),
-                "single nothing": lambda: asked(peer, **alone),
-                "single cold": lambda: asked(one, **alone, cold=True),
+                "unary": partial(loads.ask, one),
+                "nothing": partial(loads.ask, peer),
+                "nothing together": partial(loads.ask, together),
+                "batch": partial(loads.ask, one, method="BatchEvaluateAccess", connections=2, streams=1),
+                "stream": partial(loads.ask, one, method="StreamEvaluateAccess"),
+                "single": partial(loads.ask_one_by_one, one),
+                "single nothing": partial(loads.ask_one_by_one, peer),
+                "single cold": partial(loads.ask_one_by_one, one, cold=True),
             },
         )
         curves = {
@@ -94,27 +105,26 @@ def _measure(
             "do-nothing handler": [_point(peer, streams) for streams in _LOADS],
         }
         memory = max(one.resident_mib())
-        with ours(database, folder, workers=2) as two, nothing(folder, processes=2) as peers:
-            warm_up(two)
-            servers = {"one": one, "two": two, "one nothing": peer, "two nothing": peers}
-            found |= in_turns(rounds, _spread_over(servers, asked))
-            memory = max(memory, *two.resident_mib())
-    return _figures(found, memory=memory, first=one.first_answer_seconds), curves
+    spread, memory_of_workers = _spread_over_workers(database, folder, rounds, loads)
+    return _figures(found | spread, memory=max(memory, memory_of_workers), first=one.first_answer_seconds), curves
 
 
-def _spread_over(servers: dict[str, Server], asked: Callable[..., Round]) -> dict[str, Callable[[], Round]]:
-    """Loads on one and two processes: all processors for all of them, and a processor each."""
-    spread = {"connections": 16, "streams": 2}  # as evenly over two processes as the kernel does it
-
-    def with_a_processor_each(server: Server) -> Round:
-        with server.a_processor_each():
-            return asked(server, **spread)
-
-    loads: dict[str, Callable[[], Round]] = {}
-    for name, server in servers.items():
-        loads[name] = partial(asked, server, **spread)
-        loads[f"{name}, a processor each"] = partial(with_a_processor_each, server)
-    return loads
+def _spread_over_workers(
+    database: Path, folder: Path, rounds: int, loads: _Loads
+) -> tuple[dict[str, list[Round]], float]:
+    """Loads on one and two processes, with shared processors and with a processor each; and the most memory of one."""
+    with ExitStack() as stack:
+        servers = {}
+        for count, processors in itertools.product((1, 2), ("shared", "own")):
+            us = stack.enter_context(ours(database, folder, workers=count, processors=processors))
+            loads.warm_up(us)
+            servers[f"{count} {processors}"] = us
+            peer = stack.enter_context(nothing(folder, processes=count, processors=processors))
+            servers[f"{count} {processors} nothing"] = peer
+        # As evenly over two processes as the kernel does it.
+        asked = {name: partial(loads.ask, server, connections=16, streams=2) for name, server in servers.items()}
+        found = in_turns(rounds, asked)
+        return found, max(memory for server in servers.values() for memory in server.resident_mib())
 
 
 def _point(server: Server, streams: int) -> tuple[float, float]:
@@ -142,20 +152,20 @@ def _figures(found: dict[str, list[Round]], *, memory: float, first: float) -> l
         Figure("do-nothing handler, answered together under load, answers/s", rate("nothing together"), "/s"),
         Figure("unary, processor time a decision", cost("unary"), "µs"),
         Figure("do-nothing handler, processor time an answer", cost("nothing"), "µs"),
+        Figure("two workers, processors shared, decisions/s", rate("2 shared"), "/s"),
+        at_least("two workers against one, processors shared, decisions/s", rate("2 shared") / rate("1 shared"), 1.5),
+        Figure(
+            "two do-nothing processes against one, processors shared, answers/s",
+            rate("2 shared nothing") / rate("1 shared nothing"),
+            "×",
+        ),
+        Figure("two workers, a processor each, decisions/s", rate("2 own"), "/s"),
         at_least(
-            "two workers against one, a processor each, decisions/s",
-            rate("two, a processor each") / rate("one, a processor each"),
-            1.5,
+            "two workers against one, a processor each, decisions/s", rate("2 own") / rate("1 own"), 1.5
         ),
         Figure(
             "two do-nothing processes against one, a processor each, answers/s",
-            rate("two nothing, a processor each") / rate("one nothing, a processor each"),
-            "×",
-        ),
-        at_least("two workers against one, all processors for both, decisions/s", rate("two") / rate("one"), 1.5),
-        Figure(
-            "two do-nothing processes against one, all processors for both, answers/s",
-            rate("two nothing") / rate("one nothing"),
+            rate("2 own nothing") / rate("1 own nothing"),
             "×",
         ),
         at_least("batches of 500 against unary, decisions/s", rate("batch") / rate("unary"), 10),

@@ -1,12 +1,12 @@
 """The peer that our server is measured against: the same gRPC server with a handler that does nothing.
 
 The same generated messages are read and written, the answer is made once; no interceptors, no audit log. Given a port,
-it takes its share of the connections there, beside others of its kind. With `together` calls wait for each other under
-load as those of ours do, which tells what that alone is worth.
+it takes its share of the connections there, beside others of its kind. With `--together` calls wait for each other
+under load as those of ours do, which tells what that alone is worth.
 """
 
+import argparse
 import asyncio
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import grpc
 
 from entraid.v1 import access_service_pb2 as pb
 from entraid.v1 import snapshot_pb2
+from entraid_service.place import keep_to_a_processor
 from entraid_service.rpc.coalescing import Coalescer
 from entraid_service.rpc.deciding import CallContext
 from entraid_service.rpc.engine import begin_at_once
@@ -82,5 +83,18 @@ async def serve(ready: Path, port: int, *, is_together: bool) -> None:
     await server.wait_for_termination()
 
 
+def main() -> None:
+    """Serves as the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("ready", type=Path, help="the file for the port")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--together", action="store_true")
+    parser.add_argument("--worker", type=int, help="which one it is of those that have a processor each")
+    options = parser.parse_args()
+    if options.worker is not None:
+        keep_to_a_processor(options.worker)
+    asyncio.run(serve(options.ready, options.port, is_together=options.together))
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), is_together="together" in sys.argv)))
+    main()

@@ -1,6 +1,5 @@
 """The processes that the benchmarks ask: our service as operators start it, and the peer that does nothing."""
 
-import itertools
 import json
 import os
 import socket
@@ -8,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,24 +25,11 @@ _STOP_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running one: its port, its processes, those of them that serve, and how long it took to its first answer."""
+    """A running one: its port, its processes, and how long it took to its first answer."""
 
     port: int
     pids: list[int]
-    serving: list[int]
     first_answer_seconds: float = 0.0
-
-    @contextmanager
-    def a_processor_each(self) -> Iterator[None]:
-        """While the block runs, each process that serves has one processor, shared with none of the others."""
-        all_of_them = os.sched_getaffinity(0)
-        for pid, processor in zip(self.serving, itertools.cycle(sorted(all_of_them)), strict=False):
-            _move(pid, {processor})
-        try:
-            yield
-        finally:
-            for pid in self.serving:
-                _move(pid, all_of_them)
 
     def cpu_seconds(self) -> float:
         """What its processes have used of processors so far."""
@@ -55,15 +41,16 @@ class Server:
 
 
 @contextmanager
-def ours(database: Path, folder: Path, *, workers: int) -> Iterator[Server]:
+def ours(database: Path, folder: Path, *, workers: int, processors: str = "shared") -> Iterator[Server]:
     """Our service on a database, everything on, the audit log too; it asks Microsoft nothing."""
-    ready = folder / f"ready-{workers}.json"
+    ready = folder / f"ready-{workers}-{processors}.json"
     environment = {
         "ENTRAID_DATABASE_URL": f"sqlite:///{database}",
         "ENTRAID_WORKERS": str(workers),
+        "ENTRAID_WORKER_PROCESSORS": processors,
         "ENTRAID_SYNC_INTERVAL": "0",
         "ENTRAID_FULL_SYNC_INTERVAL": "0",
-        "ENTRAID_AUDIT_LOG": str(folder / f"audit-{workers}.log"),
+        "ENTRAID_AUDIT_LOG": str(folder / f"audit-{workers}-{processors}.log"),
         "ENTRAID_LOG_LEVEL": "warning",
         "ENTRAID_GRPC_ADDRESS": "127.0.0.1:0",
         "ENTRAID_HTTP_ADDRESS": "127.0.0.1:0",
@@ -74,22 +61,25 @@ def ours(database: Path, folder: Path, *, workers: int) -> Iterator[Server]:
         port = int(facts["grpc_address"].rpartition(":")[2])
         _ask(port)
         spawned = _workers(pid) if workers > 1 else []
-        yield Server(port, [pid, *spawned], spawned or [pid], time.monotonic() - started)
+        yield Server(port, [pid, *spawned], time.monotonic() - started)
 
 
 @contextmanager
-def nothing(folder: Path, *, processes: int = 1, is_together: bool = False) -> Iterator[Server]:
-    """The do-nothing peer, in several processes on one port if need be."""
+def nothing(
+    folder: Path, *, processes: int = 1, processors: str = "shared", is_together: bool = False
+) -> Iterator[Server]:
+    """The do-nothing peer, in several processes on one port if need be, on processors as ours are."""
     with ExitStack() as stack:
         port = stack.enter_context(free_port()) if processes > 1 else 0
         pids = []
         for number in range(processes):
             ready = folder / f"nothing-{number}.port"
             ready.unlink(missing_ok=True)
-            line = [sys.executable, "-m", "bench.nothing", str(ready), str(port), *["together"] * is_together]
+            line = [sys.executable, "-m", "bench.nothing", str(ready), f"--port={port}"]
+            line += ["--together"] * is_together + [f"--worker={number}"] * (processors == "own")
             pids.append(stack.enter_context(process(line, {engine.EXPERIMENTS: engine.FORMER_LISTENER})))
         ports = {int(_await(folder / f"nothing-{number}.port")) for number in range(processes)}
-        yield Server(ports.pop(), pids, pids)
+        yield Server(ports.pop(), pids)
 
 
 @contextmanager
@@ -143,12 +133,6 @@ def _ask(port: int) -> None:
 def _workers(parent: int) -> list[int]:
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8").split()
     return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
-def _move(pid: int, processors: set[int]) -> None:
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(ProcessLookupError):  # it has ended
-            os.sched_setaffinity(int(thread.name), processors)
 
 
 def _cpu_seconds(pid: int) -> float:

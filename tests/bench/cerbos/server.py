@@ -38,7 +38,7 @@ def cerbos(folder: Path, *, level: str = "info") -> Iterator[Cerbos]:
     line = [str(_program()), "server", f"--config={config}", f"--log-level={level}"]
     with process(line, {}, output=home / "log") as pid:
         _await(http_port, home / "log")
-        yield Cerbos(Server(grpc_port, [pid], [pid]), http_port)
+        yield Cerbos(Server(grpc_port, [pid]), http_port)
 
 
 def _config(home: Path, grpc_port: int, http_port: int) -> dict[str, object]:
