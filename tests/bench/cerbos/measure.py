@@ -1,10 +1,10 @@
 """`make bench-cerbos`: our decisions beside those of Cerbos, a policy server that is asked the same.
 
 Cerbos keeps no directory: its caller sends the user's groups and attributes along. We are asked by the user's id alone.
-Ours runs with two workers and everything on, the audit log too; Cerbos at its default, which logs every call, and once
-more without that log; the do-nothing handler in two processes tells what gRPC in Python can do here at all. Kinds of
-load take turns, round after round; the median round counts. The tables are printed and, with `--write`, kept in
-`docs/benchmarks.md`, the figures in `build/bench/cerbos.json`.
+Ours runs with two workers and everything on, the audit log too, and once more with a processor for each; Cerbos at its
+default, which logs every call, and once more without that log; the do-nothing handler in two processes tells what gRPC
+in Python can do here at all. Kinds of load take turns, round after round; the median round counts. The tables are
+printed and, with `--write`, kept in `docs/benchmarks.md`, the figures in `build/bench/cerbos.json`.
 """
 
 import argparse
@@ -30,7 +30,8 @@ from entraid.v1 import access_service_pb2 as pb
 
 _BATCH = 50  # as many resources as Cerbos takes in a call by default
 _UNARY_BODIES, _BATCH_BODIES = 20_000, 2_000
-_OURS, _THEIRS, _QUIET = "entraid, two workers", "Cerbos", "Cerbos, calls not logged"
+_OURS, _OWN = "entraid, two workers", "entraid, two workers, a processor each"
+_THEIRS, _QUIET = "Cerbos", "Cerbos, calls not logged"
 _NOTHING = "do-nothing handler, two processes"
 # The kernel spreads connections over our processes by chance: of sixteen, one hardly ever gets nearly all.
 _UNARY: dict[str, object] = {"connections": 16, "streams": 2, "batch": 1}
@@ -86,6 +87,7 @@ def _measure(database: Path, folder: Path, rounds: int, seconds: float) -> tuple
     sent = _prepared(folder)
     with (
         ours(database, folder, workers=2) as us,
+        ours(database, folder, workers=2, processors="own") as bound,
         cerbos(folder) as them,
         cerbos(folder, level="warn") as quiet,
         nothing(folder, processes=2) as idle,
@@ -93,10 +95,12 @@ def _measure(database: Path, folder: Path, rounds: int, seconds: float) -> tuple
         compared = decide_alike(us, them)
         loads = {
             (_OURS, 1): _load(us, "EvaluateAccess", sent.ours, **_UNARY),
+            (_OWN, 1): _load(bound, "EvaluateAccess", sent.ours, **_UNARY),
             (_THEIRS, 1): _load(them.server, messages.METHOD, sent.theirs, **_UNARY),
             (_QUIET, 1): _load(quiet.server, messages.METHOD, sent.theirs, **_UNARY),
             (_NOTHING, 1): _load(idle, "EvaluateAccess", sent.ours, **_UNARY),
             (_OURS, _BATCH): _load(us, "BatchEvaluateAccess", sent.our_batches, **_BATCHES),
+            (_OWN, _BATCH): _load(bound, "BatchEvaluateAccess", sent.our_batches, **_BATCHES),
             (_THEIRS, _BATCH): _load(them.server, messages.METHOD, sent.their_batches, **_BATCHES),
             (_QUIET, _BATCH): _load(quiet.server, messages.METHOD, sent.their_batches, **_BATCHES),
         }
@@ -152,6 +156,7 @@ def _figures(rates: Sequence[Rate]) -> list[Figure]:
     return [
         at_least("unary against Cerbos, requests/s", against(_THEIRS, 1), 0.8),
         at_least(f"batches of {_BATCH} against Cerbos, decisions/s", against(_THEIRS, _BATCH), 2),
+        Figure("unary, a processor each, against Cerbos", against(_THEIRS, 1, server=_OWN), "×"),
         Figure("unary against Cerbos with calls not logged", against(_QUIET, 1), "×"),
         Figure(f"batches of {_BATCH} against Cerbos with calls not logged", against(_QUIET, _BATCH), "×"),
         Figure("do-nothing handler, two processes, against Cerbos", against(_THEIRS, 1, server=_NOTHING), "×"),
