@@ -37,6 +37,9 @@ crash: $(STAMP) ## kill -9 at 200 random points of syncs, of `entraid serve`, an
 	@CRASH_KILLS=200 $(BIN)/pytest tests/sync/test_crash.py tests/sync/test_crash_of_service.py
 	@$(BIN)/pytest -m slow tests/store/test_crash.py
 
+soak: $(STAMP) ## Half an hour of calls, many broken off, and of syncs: memory, descriptors and the write-ahead log stay flat
+	@SOAK_MINUTES=30 $(BIN)/pytest -m slow -s tests/workers/test_soak.py
+
 bench: bench-evaluate bench-sync ## Both benchmarks
 
 bench-evaluate: $(STAMP) ## What a decision costs beside the RPC that carries it
