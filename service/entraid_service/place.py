@@ -65,7 +65,8 @@ def keep_to_a_processor(number: int) -> int:
     Raises:
         OSError: The system forbids it.
     """
-    processor = sorted(os.sched_getaffinity(0))[number]
+    allowed = sorted(os.sched_getaffinity(0))
+    processor = allowed[number % len(allowed)]  # some may have been taken away since the start
     try:
         os.sched_setaffinity(0, {processor})
     except OSError as error:
