@@ -46,5 +46,5 @@ def test_a_system_that_forbids_it_is_told_with_the_way_out(monkeypatch: pytest.M
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "sched_setaffinity", forbid)
-    with pytest.raises(OSError, match="Operation not permitted.*unset ENTRAID_WORKER_PROCESSORS"):
+    with pytest.raises(OSError, match=r"Operation not permitted.*unset ENTRAID_WORKER_PROCESSORS"):
         keep_to_a_processor(0)
