@@ -17,8 +17,8 @@ def _samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], 
 def test_what_happened_is_counted_under_its_labels() -> None:
     """Every count shows up in the text that Prometheus reads."""
     metrics = Metrics()
-    metrics.count_call("/entraid.v1.SyncService/Sync", code="OK", seconds=0.002)
-    metrics.count_call("/entraid.v1.SyncService/Sync", code="OK", seconds=0.003)
+    metrics.calls("/entraid.v1.SyncService/Sync", "OK")(0.002)
+    metrics.calls("/entraid.v1.SyncService/Sync", "OK")(0.003)
     metrics.count_decision(is_allowed=True)
     metrics.count_decision(is_allowed=False)
     metrics.count_decision(is_allowed=False)
@@ -68,7 +68,7 @@ def test_durations_fall_into_their_buckets() -> None:
     """A call counts in each bucket whose bound it does not pass, the bound itself included."""
     metrics = Metrics()
     for seconds in (0.0001, 0.0005, 0.0006, 30.0):
-        metrics.count_call("/entraid.v1.AccessService/EvaluateAccess", code="OK", seconds=seconds)
+        metrics.calls("/entraid.v1.AccessService/EvaluateAccess", "OK")(seconds)
     found = _samples(metrics)
     call = (("code", "OK"), ("method", "entraid.v1.AccessService/EvaluateAccess"))
     counts = [

@@ -20,7 +20,7 @@ def test_counts_stay_apart_by_worker() -> None:
     for metrics, times in ((first, 1), (second, 2)):
         for _ in range(times):
             metrics.count_decision(is_allowed=True)
-            metrics.count_call("/a/B", code="OK", seconds=0.2)
+            metrics.calls("/a/B", "OK")(0.2)
     text = pooled(first.registry, {1: dump(second.registry)})
     assert _values(text, "entraid_decisions_total") == {
         (("outcome", "allow"), ("worker", "0")): 1,

@@ -30,7 +30,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         tallies = Tallies()
         self.registry.register(tallies)
-        self.count_call: Final = tallies.count_call
+        self.calls: Final = tallies.calls
         self.count_decision: Final = tallies.count_decision
         self._runs = Counter(
             "entraid_sync_runs",

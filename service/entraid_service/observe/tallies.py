@@ -5,7 +5,7 @@ that is a tenth of the whole. These are counted in the event loop alone.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
@@ -24,6 +24,11 @@ class _Durations:
         self.counts = [0] * (len(_BOUNDS) + 1)
         self.seconds = 0.0
 
+    def add(self, seconds: float) -> None:
+        """One call took so long."""
+        self.counts[bisect_left(_BOUNDS, seconds)] += 1
+        self.seconds += seconds
+
     def buckets(self) -> Iterator[tuple[str, float]]:
         """As Prometheus has them: how many took at most so long."""
         total = 0
@@ -40,14 +45,12 @@ class Tallies(Collector):
         self._allowed = 0
         self._denied = 0
 
-    def count_call(self, method: str, code: str, seconds: float) -> None:
-        """A call was answered. `method` is one that the server has, `code` the name of a gRPC status code."""
-        key = (method, code)
-        durations = self._calls.get(key)
-        if durations is None:
-            durations = self._calls[key] = _Durations()
-        durations.counts[bisect_left(_BOUNDS, seconds)] += 1
-        durations.seconds += seconds
+    def calls(self, method: str, code: str) -> Callable[[float], None]:
+        """What takes the seconds of each call of a method that ended with a code.
+
+        `method` is one that the server has, `code` the name of a gRPC status code.
+        """
+        return self._calls.setdefault((method, code), _Durations()).add
 
     def count_decision(self, is_allowed: bool) -> None:
         """A decision was made."""

@@ -83,7 +83,7 @@ class Guard:
 
     def __init__(self, gate: Gate, metrics: Metrics) -> None:
         self._gate = gate
-        self._count = metrics.count_call
+        self._calls = metrics.calls
         refusal = from_error(
             Overloaded("too many calls are waiting here: call again a little later, and with more pause")
         )
@@ -104,7 +104,7 @@ class Guard:
 
         `shortcut` is asked first, by way of `coalescer` while that wants calls to wait for each other.
         """
-        enter = self._gate.entrance(method)
+        enter, answered = self._gate.entrance(method), self._answered(method)
 
         async def guarded(request: bytes, context: Context) -> bytes:
             started = time.perf_counter()
@@ -121,7 +121,7 @@ class Guard:
                     answer = serialize(await behaviour(read_message(deserialize, request), context))
             except BaseException as error:  # noqa: BLE001 - told by `_end`, which raises
                 await self._end(method, error, context, started)
-            self._note(method, grpc.StatusCode.OK, started)
+            answered(started)
             return answer
 
         return guarded
@@ -130,6 +130,7 @@ class Guard:
         self, method: str, behaviour: StreamBehaviour, *, deserialize: Deserializer | None, is_asked_by_stream: bool
     ) -> StreamBehaviour:
         """A method that answers with a stream; requests are bytes, which are read unless `deserialize` is None."""
+        answered = self._answered(method)
 
         async def guarded(request: object, context: Context) -> AsyncIterator[object]:
             started = time.perf_counter()
@@ -141,7 +142,7 @@ class Guard:
                 await self._end(method, error, context, started)
             finally:
                 self._gate.stream_ended()
-            self._note(method, grpc.StatusCode.OK, started)
+            answered(started)
 
         def decoded(request: object) -> object:
             if deserialize is None:
@@ -174,18 +175,30 @@ class Guard:
         self._note(method, code, started)
         await context.abort(code, status.message, ((DETAILS_KEY, status.SerializeToString()),))
 
+    def _answered(self, method: str) -> Callable[[float], None]:
+        """What takes note of each call that was answered, by when it began."""
+        count, is_quiet = self._calls(method, grpc.StatusCode.OK.name), method in _QUIET
+
+        def note(started: float) -> None:
+            seconds = time.perf_counter() - started
+            count(seconds)
+            _tell(method, grpc.StatusCode.OK, seconds, is_quiet=is_quiet)
+
+        return note
+
     def _note(self, method: str, code: grpc.StatusCode, started: float) -> None:
+        """Takes note of a call that failed."""
         seconds = time.perf_counter() - started
-        if code is grpc.StatusCode.OK:
-            self._count(method, "OK", seconds)
-            is_quiet = method in _QUIET
-        else:
-            self._count(method, code.name, seconds)
-            is_quiet = code is grpc.StatusCode.RESOURCE_EXHAUSTED  # of an overload, which is told as a whole
-        if is_quiet and not _standard_log.isEnabledFor(logging.DEBUG):
-            return  # which structlog would find out too, for as much as the rest of the call
-        log = _log.debug if is_quiet else _log.info
-        log("rpc", method=method, code=code.name, duration_ms=round(seconds * 1000, 3))
+        self._calls(method, code.name)(seconds)
+        # Refusals of an overload are told as a whole.
+        _tell(method, code, seconds, is_quiet=code is grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+
+def _tell(method: str, code: grpc.StatusCode, seconds: float, *, is_quiet: bool) -> None:
+    if is_quiet and not _standard_log.isEnabledFor(logging.DEBUG):
+        return  # which structlog would find out too, for as much as the rest of the call
+    log = _log.debug if is_quiet else _log.info
+    log("rpc", method=method, code=code.name, duration_ms=round(seconds * 1000, 3))
 
 
 async def _each(deserialize: Deserializer, requests: AsyncIterator[bytes]) -> AsyncIterator[object]:
