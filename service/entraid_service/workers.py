@@ -15,8 +15,8 @@ import asyncio
 import multiprocessing
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.context import SpawnProcess
@@ -30,6 +30,7 @@ from entraid_service.errors import StoreUnavailable
 from entraid_service.gathering import Gathering
 from entraid_service.observe.logs import set_up_logs
 from entraid_service.parts import encryption_keys
+from entraid_service.rpc.listeners import reserved
 from entraid_service.store.migrate import migrate
 from entraid_service.web.listener import listening_socket
 from entraid_service.worker import FAILED, SERVING, Order, work
@@ -56,7 +57,7 @@ async def supervised(settings: Settings) -> AsyncIterator[app.Endpoints]:
     """
     set_up_logs(log_format=settings.log_format, level=settings.log_level)
     with (
-        _reserved(settings.grpc_address) as grpc_address,
+        reserved(settings.grpc_address) as grpc_address,
         listening_socket(settings.http_address) as http,
     ):
         encryption_keys(settings)
@@ -77,37 +78,6 @@ async def supervised(settings: Settings) -> AsyncIterator[app.Endpoints]:
                 are_stopped = await asyncio.gather(*(post.stop() for post in team))
         if not all(are_stopped):
             raise SystemExit(1)  # the log tells which one was killed, and calls may have been cut off
-
-
-@contextmanager
-def _reserved(address: str) -> Iterator[str]:
-    """Keeps a gRPC address for our workers; a port 0 becomes a free one.
-
-    The socket never listens, so that the kernel gives it no connection.
-
-    Raises:
-        OSError: Somebody listens there already. Only the first bind, which shares nothing, can tell: with SO_REUSEPORT
-            two services of one user would take turns at the calls of both.
-    """
-    host, _, port = address.rpartition(":")
-    family, kind, protocol, _, place = socket.getaddrinfo(
-        host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    try:
-        with socket.socket(family, kind, protocol) as alone:
-            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            alone.bind(place)
-            alone.listen(1)
-            taken: int = alone.getsockname()[1]
-    except OSError as error:
-        raise OSError(
-            f"`{address}` cannot be listened on: another process uses it, or it is no local address"
-        ) from error
-    with socket.socket(family, kind, protocol) as reserved:
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        reserved.bind((place[0], taken, *place[2:]))
-        yield f"{host}:{taken}"
 
 
 async def _all_serving(team: list["_Post"]) -> None:

@@ -18,6 +18,7 @@ from entraid_service.place import keep_to_a_processor
 from entraid_service.rpc.coalescing import Coalescer
 from entraid_service.rpc.deciding import CallContext
 from entraid_service.rpc.engine import begin_at_once
+from entraid_service.rpc.listeners import Listeners
 from entraid_service.rpc.overload import Admission
 from entraid_service.rpc.server import ServerSettings
 
@@ -63,7 +64,8 @@ class Together:
 
 async def serve(ready: Path, port: int, *, is_together: bool) -> None:
     """Until the process is ended; the port is written to a file. Port 0 is any free one, for this process alone."""
-    server = grpc.aio.server(options=ServerSettings(shares_port=port > 0).options())
+    settings = ServerSettings(address=f"127.0.0.1:{port}", shares_port=port > 0)
+    server = Listeners(settings.address, settings.options())
     handler = (
         grpc.unary_unary_rpc_method_handler(Together().evaluate)
         if is_together
@@ -74,13 +76,13 @@ async def serve(ready: Path, port: int, *, is_together: bool) -> None:
         )
     )
     server.add_registered_method_handlers("entraid.v1.AccessService", {"EvaluateAccess": handler})
-    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    port = server.bind(None, is_shared=settings.shares_port)
     begin_at_once(asyncio.get_running_loop())
     await server.start()
     draft = ready.with_name(f"{ready.name}.tmp")
     draft.write_text(str(port), encoding="utf-8")
     draft.replace(ready)
-    await server.wait_for_termination()
+    await asyncio.Event().wait()
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from entraid_service.rpc.coalescing import Coalescer
     from entraid_service.rpc.guard import Behaviour, Deserializer, Guard, Serializer, Shortcut, StreamBehaviour
+    from entraid_service.rpc.listeners import Listeners
 
 MOST_CALLED = "/entraid.v1.AccessService/EvaluateAccess"
 
@@ -33,7 +34,7 @@ class Registrar:
 
     def __init__(
         self,
-        server: grpc.aio.Server,
+        server: Listeners,
         guard: Guard,
         shortcuts: Mapping[str, Shortcut],
         coalescer: Coalescer,

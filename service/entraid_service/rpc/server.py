@@ -7,9 +7,9 @@ says NOT_SERVING and watches end first, then calls in flight get their grace.
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
-import grpc
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -34,6 +34,7 @@ from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import ServedSnapshots
 from entraid_service.rpc.gate import Gate
 from entraid_service.rpc.guard import Guard
+from entraid_service.rpc.listeners import Listeners
 from entraid_service.rpc.overload import Admission
 from entraid_service.rpc.reflection import add_reflection
 from entraid_service.rpc.registrar import MOST_CALLED, Registrar
@@ -42,6 +43,7 @@ from entraid_service.rpc.sync_service import SyncService
 from entraid_service.rpc.tls import TlsFiles, server_credentials
 
 if TYPE_CHECKING:
+    import grpc
     from google.protobuf.descriptor import FileDescriptor
 
 _NO_BOUND = 2**31 - 1
@@ -95,7 +97,6 @@ class ServerSettings:
             # The key that bounds a client's pings; the one with `recv` in its name has no effect.
             ("grpc.http2.min_ping_interval_without_data_ms", ping_ms),
             ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.so_reuseport", int(self.shares_port)),
             # `overload` bounds the queue instead, and counts by channelz. With gRPC's bound of a thousand calls, those
             # beyond it are cancelled by chance and without a reason.
             ("grpc.server.max_pending_requests", _NO_BOUND),
@@ -109,7 +110,7 @@ class GrpcServer:
 
     def __init__(self, settings: ServerSettings, facades: Facades) -> None:
         self._settings = settings
-        self._server = grpc.aio.server(options=settings.options())
+        self._listeners = Listeners(settings.address, settings.options())
         self._health = health.HealthService(SERVICES)
         self._admission = Admission(settings.most_calls)
         self._gate = Gate(self._admission)
@@ -121,14 +122,14 @@ class GrpcServer:
         """Binds the port and takes calls.
 
         Returns:
-            The port, 0 for a Unix socket.
+            The port; of no meaning for a Unix socket.
 
         Raises:
             OSError: The address cannot be bound, or a TLS file cannot be read.
         """
         port = self._bind()
         begin_at_once(asyncio.get_running_loop())
-        await self._server.start()
+        await self._listeners.start()
         self._watching = asyncio.create_task(self._admission.watch(self._coalescer.count))
         self._health.start()
         return port
@@ -149,7 +150,7 @@ class GrpcServer:
         self._gate.is_closed = True
         await asyncio.sleep(drain.total_seconds() / 2)
         await self._admission.emptied(longest_drain.total_seconds() / 4)
-        await self._server.stop(grace.total_seconds())
+        await self._listeners.stop(grace.total_seconds())
         if self._watching is not None:
             self._watching.cancel()
 
@@ -173,7 +174,7 @@ class GrpcServer:
         # It takes services as a server does, which is all that the generated code needs of one.
         guard = Guard(self._gate, facades.metrics)
         access = self._access_service
-        registrar = Registrar(self._server, guard, access.shortcuts, self._coalescer, access.bytewise)
+        registrar = Registrar(self._listeners, guard, access.shortcuts, self._coalescer, access.bytewise)
         server = cast("grpc.aio.Server", registrar)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(self._access_service, server)
         connection_service_pb2_grpc.add_ConnectionServiceServicer_to_server(connections, server)
@@ -183,12 +184,6 @@ class GrpcServer:
         add_reflection(server, files=_FILES, services=(*SERVICES, health.SERVICE_NAME))
 
     def _bind(self) -> int:
-        address, tls = self._settings.address, self._settings.tls
-        try:
-            if tls is None:
-                return self._server.add_insecure_port(address)
-            return self._server.add_secure_port(address, server_credentials(tls))
-        except RuntimeError as error:
-            raise OSError(
-                f"`{address}` cannot be listened on: another process uses it, or it is no local address"
-            ) from error
+        tls = self._settings.tls
+        credentials = None if tls is None else partial(server_credentials, tls)
+        return self._listeners.bind(credentials, is_shared=self._settings.shares_port)

@@ -6,6 +6,7 @@ to the generated classes.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError
@@ -39,15 +40,17 @@ def tag(field: int) -> int:
 
 def delimited(field: int, content: bytes) -> bytes:
     """A field that holds a text, bytes or a message."""
-    size = len(content)
-    if size < _CONTINUED:
-        return bytes((tag(field), size)) + content
+    return _head(field, len(content)) + content
+
+
+@lru_cache(maxsize=4096)  # answers have a few hundred lengths
+def _head(field: int, size: int) -> bytes:
     head = bytearray((tag(field),))
     while size >= _CONTINUED:
         head.append(size & 0x7F | _CONTINUED)
         size >>= 7
     head.append(size)
-    return bytes(head) + content
+    return bytes(head)
 
 
 def parts(data: bytes, fields: bytes) -> list[bytes] | None:
