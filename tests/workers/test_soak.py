@@ -29,8 +29,8 @@ from workers.harness import question, worker_pids
 MINUTES = float(os.environ.get("SOAK_MINUTES", "2"))
 SAMPLE_SECONDS = 1.0
 HANG_UP_SECONDS = 0.2
-"""Between two calls that a caller breaks off. Of each stream that is broken off gRPC 1.85 itself keeps some 200 bytes for
-ever, in a server of a few lines too: without a pause nothing else would be measured.
+"""Between two calls that a caller breaks off. Of each stream that is broken off gRPC 1.85 itself keeps some 200 bytes,
+in a server of a few lines too: without a pause nothing else would be measured.
 """
 MIB = 1024 * 1024
 ENGINEERING = contoso_id("g", 2)
