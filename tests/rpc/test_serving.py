@@ -20,6 +20,7 @@ from entraid.v1.sync_service_pb2 import WatchSyncRunRequest
 from entraid_service.model.syncrun import SyncRun
 from entraid_service.observe.metrics import Metrics
 from entraid_service.rpc.facades import Facades
+from entraid_service.rpc.listeners import reserved
 from entraid_service.rpc.server import SERVICES, GrpcServer, ServerSettings
 from rpc.rooms import CLIENT, Server, health_check, health_watch, raw_call
 from rpc.told import field_of, reason_of
@@ -321,6 +322,23 @@ async def test_connections_are_spread_over_listeners_that_end_together(facades: 
         await grpc_server.stop(timedelta(0))
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_name_may_stand_for_a_place_that_the_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `localhost` does for one of IPv6 where there is none; one that is in use is never passed over."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        kind = socket.AF_INET, socket.SOCK_STREAM, 0, ""
+        found = [(*kind, ("192.0.2.1", 0)), (*kind, ("127.0.0.1", 0))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        with reserved("localhost:0") as address:
+            assert address.startswith("localhost:")
+        found[:] = [(*kind, ("127.0.0.1", port)), (*kind, ("127.0.0.1", 0))]
+        with pytest.raises(OSError, match="cannot be listened on"), reserved(f"localhost:{port}"):
+            pass
+        found[:] = [(*kind, ("192.0.2.1", 0))]
+        with pytest.raises(OSError, match="no local address"), reserved("elsewhere:0"):
+            pass
 
 
 async def test_it_serves_on_a_path_too(facades: Facades, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ more is done each time the loop goes round. The kernel spreads connections over 
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -14,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import grpc
 
 _COUNT: Final = 4
-"""More gain nothing, and a connection's calls go through one of them in any case."""
+"""The best of one, two and four. The calls of one connection go through one of them in any case."""
 _UNIX: Final = "unix:"
 
 Credentials: TypeAlias = Callable[[], grpc.ServerCredentials]
@@ -88,22 +89,32 @@ def reserved(address: str) -> Iterator[str]:
             two services of one user would take turns at the calls of both.
     """
     host, _, port = address.rpartition(":")
-    family, kind, protocol, _, place = socket.getaddrinfo(
-        host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    try:
-        with socket.socket(family, kind, protocol) as alone:
-            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            alone.bind(place)
-            alone.listen(1)
-            taken: int = alone.getsockname()[1]
-    except OSError as error:
-        raise OSError(_taken(address)) from error
-    with socket.socket(family, kind, protocol) as kept:
+    family, place = _free(address, host.strip("[]"), int(port))
+    with socket.socket(family, socket.SOCK_STREAM) as kept:
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        kept.bind((place[0], taken, *place[2:]))
-        yield f"{host}:{taken}"
+        kept.bind(place)
+        yield f"{host}:{place[1]}"
+
+
+def _free(address: str, host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """The first place of a name that this machine has; `localhost` may stand for one that it lacks.
+
+    Raises:
+        OSError: It has none of them, or somebody listens there.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for number, (family, kind, protocol, _, place) in enumerate(found, start=1):
+        try:
+            with socket.socket(family, kind, protocol) as alone:
+                alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                alone.bind(place)
+                alone.listen(1)
+                return family, alone.getsockname()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE or number == len(found):
+                raise OSError(_taken(address)) from error
+    raise OSError(_taken(address))
 
 
 def _taken(address: str) -> str:
