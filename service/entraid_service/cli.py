@@ -21,6 +21,7 @@ from entraid_service.config import Settings, SettingsError, describe, load, unkn
 from entraid_service.errors import EntraidError
 from entraid_service.oauth.keys import KeyUnusable
 from entraid_service.rotation import rotate_key
+from entraid_service.rpc.loop import ServingLoop
 from entraid_service.store.migrate import migrate as migrate_store
 from entraid_service.store.rebuild import Rebuilt
 from entraid_service.store.rebuild import rebuild as rebuild_store
@@ -75,7 +76,8 @@ def serve(file: str | None, ready_file: Path | None, **flags: str | None) -> Non
     try:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)  # of a process that was killed: it tells of addresses that are gone
-        asyncio.run(_serve(settings, ready_file))
+        with asyncio.Runner(loop_factory=ServingLoop) as runner:
+            runner.run(_serve(settings, ready_file))
     except (EntraidError, KeyUnusable, OSError) as error:
         raise click.ClickException(f"the service cannot start: {error}") from error
 

@@ -21,6 +21,7 @@ from entraid_service.errors import EntraidError
 from entraid_service.gathering import Team
 from entraid_service.oauth.keys import KeyUnusable
 from entraid_service.place import Place
+from entraid_service.rpc.loop import ServingLoop
 
 SERVING: Final = b"serving"
 """Said by a worker of itself, and by the parent of all."""
@@ -42,7 +43,8 @@ class Order:
 def work(order: Order, pipe: Pipe) -> None:
     """What runs in the process."""
     try:
-        asyncio.run(_serve(order, pipe))
+        with asyncio.Runner(loop_factory=ServingLoop) as runner:
+            runner.run(_serve(order, pipe))
     except (EntraidError, KeyUnusable, OSError) as error:
         pipe.send_bytes(FAILED + str(error).encode())
         sys.exit(1)

@@ -30,7 +30,7 @@ from entraid_service.errors import StoreUnavailable
 from entraid_service.gathering import Gathering
 from entraid_service.observe.logs import set_up_logs
 from entraid_service.parts import encryption_keys
-from entraid_service.rpc.listeners import reserved
+from entraid_service.rpc.listener import reserved
 from entraid_service.store.migrate import migrate
 from entraid_service.web.listener import listening_socket
 from entraid_service.worker import FAILED, SERVING, Order, work

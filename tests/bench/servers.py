@@ -66,9 +66,12 @@ def ours(database: Path, folder: Path, *, workers: int, processors: str = "share
 
 @contextmanager
 def nothing(
-    folder: Path, *, processes: int = 1, processors: str = "shared", is_together: bool = False
+    folder: Path, *, processes: int = 1, processors: str = "shared", is_like_ours: bool = False
 ) -> Iterator[Server]:
-    """The do-nothing peer, in several processes on one port if need be, on processors as ours are."""
+    """The do-nothing peer, in several processes on one port if need be, on processors as ours are.
+
+    It is gRPC as it comes; or it takes calls as our server does, if it `is_like_ours`.
+    """
     with ExitStack() as stack:
         port = stack.enter_context(free_port()) if processes > 1 else 0
         pids = []
@@ -76,8 +79,9 @@ def nothing(
             ready = folder / f"nothing-{number}.port"
             ready.unlink(missing_ok=True)
             line = [sys.executable, "-m", "bench.nothing", str(ready), f"--port={port}"]
-            line += ["--together"] * is_together + [f"--worker={number}"] * (processors == "own")
-            pids.append(stack.enter_context(process(line, {engine.EXPERIMENTS: engine.FORMER_LISTENER})))
+            line += ["--like-ours"] * is_like_ours + [f"--worker={number}"] * (processors == "own")
+            listener = engine.FORMER_LISTENER if is_like_ours else ""
+            pids.append(stack.enter_context(process(line, {engine.EXPERIMENTS: listener})))
         ports = {int(_await(folder / f"nothing-{number}.port")) for number in range(processes)}
         yield Server(ports.pop(), pids)
 

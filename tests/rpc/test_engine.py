@@ -1,15 +1,10 @@
-"""How gRPC's core and asyncio are set up; the core in processes of its own, as it reads settings while it is loaded."""
+"""How gRPC's core is set up, in processes of its own, as it reads settings while it is loaded."""
 
-import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Coroutine, Generator
-from typing import Any
 
-import pytest
-
-from entraid_service.rpc.engine import EXPERIMENTS, FORMER_LISTENER, begin_at_once, choose_listener
+from entraid_service.rpc.engine import EXPERIMENTS, FORMER_LISTENER, choose_listener
 
 _ASKED_ONCE = """
 import asyncio
@@ -61,57 +56,3 @@ def test_who_starts_the_process_may_choose() -> None:
     chosen = {EXPERIMENTS: "tcp_rcv_lowat"}
     choose_listener(chosen)
     assert chosen == {EXPERIMENTS: "tcp_rcv_lowat"}
-
-
-async def test_our_own_tasks_begin_as_ever() -> None:
-    """Code that starts a task goes on first, in every version of Python."""
-    begin_at_once(asyncio.get_running_loop())
-    steps: list[str] = []
-
-    async def work() -> None:
-        steps.append("work")
-
-    task = asyncio.create_task(work(), name="named")
-    steps.append("go on")
-    await task
-    assert steps == ["go on", "work"]
-    assert task.get_name() == "named"
-
-
-class _Compiled(Coroutine[Any, Any, None]):
-    """A coroutine that is not of Python's own type, as those that Cython compiles."""
-
-    def __init__(self, inner: Coroutine[Any, Any, None]) -> None:
-        self._inner = inner
-
-    def send(self, value: object) -> object:
-        """Goes on."""
-        return self._inner.send(value)
-
-    def throw(self, *error: Any) -> object:  # noqa: ANN401 - as Python calls it
-        """Goes on with an error."""
-        return self._inner.throw(*error)
-
-    def close(self) -> None:
-        """Ends."""
-        self._inner.close()
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        """Goes through all of it."""
-        return self._inner.__await__()
-
-
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio cannot begin a task at once before Python 3.12")
-async def test_tasks_of_compiled_coroutines_begin_at_once() -> None:
-    """As those of gRPC are, each of which asks the core for something first."""
-    begin_at_once(asyncio.get_running_loop())
-    steps: list[str] = []
-
-    async def work() -> None:
-        steps.append("work")
-
-    task = asyncio.get_running_loop().create_task(_Compiled(work()), name="named")
-    steps.append("go on")
-    await task
-    assert steps == ["work", "go on"]
-    assert task.get_name() == "named"

@@ -138,7 +138,7 @@ async def test_looking_for_a_queue_takes_a_small_part_of_the_time() -> None:
 
 async def _watched(admission: Admission, *, calls_per_second: int, work: float) -> float:
     """Watches for a second and a half while calls come, each of which takes so long; how long it was indeed."""
-    watching = asyncio.create_task(admission.watch(lambda _: None))
+    watching = asyncio.create_task(admission.watch())
     began = time.monotonic()
     while time.monotonic() < began + 1.5:
         admission.admits()

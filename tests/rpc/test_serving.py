@@ -10,7 +10,6 @@ import grpc
 import pytest
 import structlog
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from grpc._cython import cygrpc  # type: ignore[attr-defined] # the stubs leave it out
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from structlog.testing import LogCapture
@@ -20,7 +19,7 @@ from entraid.v1.sync_service_pb2 import WatchSyncRunRequest
 from entraid_service.model.syncrun import SyncRun
 from entraid_service.observe.metrics import Metrics
 from entraid_service.rpc.facades import Facades
-from entraid_service.rpc.listeners import reserved
+from entraid_service.rpc.listener import reserved
 from entraid_service.rpc.server import SERVICES, GrpcServer, ServerSettings
 from rpc.rooms import CLIENT, Server, health_check, health_watch, raw_call
 from rpc.told import field_of, reason_of
@@ -299,29 +298,9 @@ def _frames(data: bytes) -> list[tuple[int, bytes]]:
 
 
 async def test_a_port_of_another_service_is_taken(facades: Facades, server: Server) -> None:
-    """Though several listeners of one service share it."""
+    """One that shares it with nobody."""
     with pytest.raises(OSError, match="cannot be listened on"):
         await GrpcServer(ServerSettings(address=f"127.0.0.1:{server.port}"), facades).start()
-
-
-async def test_connections_are_spread_over_listeners_that_end_together(facades: Facades) -> None:
-    """Each of them takes calls, and none is left behind."""
-    before = _calls_of_servers()
-    grpc_server = GrpcServer(ServerSettings(address="127.0.0.1:0"), facades)
-    port = await grpc_server.start()
-    try:
-        for _ in range(40):
-            options = [("grpc.use_local_subchannel_pool", 1)]
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-                await health_check(channel)(health_pb2.HealthCheckRequest())
-        taken = [calls for server, calls in _calls_of_servers().items() if server not in before]
-        assert len(taken) > 1
-        assert all(taken)
-        assert sum(taken) == 40
-    finally:
-        await grpc_server.stop(timedelta(0))
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port))
 
 
 def test_a_name_may_stand_for_a_place_that_the_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,19 +331,3 @@ async def test_it_serves_on_a_path_too(facades: Facades, tmp_path: Path) -> None
             assert answer.status == SERVING
     finally:
         await grpc_server.stop(timedelta(0))
-
-
-def _calls_of_servers() -> dict[str, int]:
-    """The calls that each of gRPC's servers in this process has begun, by its number in channelz."""
-    servers = json.loads(cygrpc.channelz_get_servers(0)).get("server", ())
-    return {server["ref"]["serverId"]: int(server["data"].get("callsStarted", 0)) for server in servers}
-
-
-async def test_a_port_that_is_taken_is_told(facades: Facades) -> None:
-    """Two servers on one port would answer by turns; the second one says what is wrong."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(OSError, match="cannot be listened on"):
-            await GrpcServer(ServerSettings(address=address), facades).start()

@@ -33,7 +33,6 @@ from entraid_service.rpc.wire import read_message
 
 if TYPE_CHECKING:
     from entraid_service.observe.metrics import Metrics
-    from entraid_service.rpc.coalescing import Coalescer
     from entraid_service.rpc.gate import Gate
 
 _log = structlog.get_logger(__name__)
@@ -98,11 +97,10 @@ class Guard:
         deserialize: Deserializer,
         serialize: Serializer,
         shortcut: Shortcut | None,
-        coalescer: Coalescer | None = None,
     ) -> Callable[[bytes, Context], Awaitable[bytes]]:
         """A method that answers with one message, from bytes to bytes.
 
-        `shortcut` is asked first, by way of `coalescer` while that wants calls to wait for each other.
+        `shortcut` is asked first.
         """
         enter, answered = self._gate.entrance(method), self._answered(method)
 
@@ -110,13 +108,8 @@ class Guard:
             started = time.perf_counter()
             try:
                 if not enter():
-                    if coalescer is not None and coalescer.wanted:
-                        await coalescer.join(None, context)
                     return self._refused(method, context, started)
-                if coalescer is not None and coalescer.wanted:
-                    answer = await coalescer.join(request, context)
-                else:
-                    answer = None if shortcut is None else shortcut(request, context)
+                answer = None if shortcut is None else shortcut(request, context)
                 if answer is None:
                     answer = serialize(await behaviour(read_message(deserialize, request), context))
             except BaseException as error:  # noqa: BLE001 - told by `_end`, which raises

@@ -115,11 +115,8 @@ class Admission:
         while self._waiting() > 0 and time.monotonic() < end:  # noqa: ASYNC110 - gRPC tells nobody
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def watch(self, tell: Callable[[int], None]) -> None:
-        """Looks at the queue again and again, until it is cancelled.
-
-        Each time `tell` hears how many calls are under way, 0 if there was no need to count them.
-        """
+    async def watch(self) -> None:
+        """Looks at the queue again and again, until it is cancelled."""
         pause = LOOK_SECONDS
         while True:
             began, used = time.monotonic(), time.thread_time()
@@ -128,13 +125,11 @@ class Admission:
             can_be = self.calls != self._seen and can_have_queue(paused=pause, passed=now - began, worked=used)
             if self.is_overloaded or can_be:
                 self._seen = self.calls
-                tell(self.look(now))
+                self.look(now)
                 pause = max(LOOK_SECONDS, (time.monotonic() - now) / _LOOKING_SHARE)
-            else:
-                tell(0)
 
-    def look(self, now: float) -> int:
-        """Counts once, and tells what it counted; `now` is in seconds."""
+    def look(self, now: float) -> None:
+        """Counts once; `now` is in seconds."""
         waiting = self._waiting()
         if waiting > self._most and not self.is_overloaded:
             self._begin(waiting)
@@ -146,7 +141,6 @@ class Admission:
             self._calm_since = now
         elif now - self._calm_since >= CALM_SECONDS:
             self._end()
-        return waiting
 
     def _waiting(self) -> int:
         return self._under_way() - self._streams

@@ -14,9 +14,8 @@ import grpc
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from entraid_service.rpc.coalescing import Coalescer
     from entraid_service.rpc.guard import Behaviour, Deserializer, Guard, Serializer, Shortcut, StreamBehaviour
-    from entraid_service.rpc.listeners import Listeners
+    from entraid_service.rpc.listener import Listener
 
 MOST_CALLED = "/entraid.v1.AccessService/EvaluateAccess"
 
@@ -27,23 +26,20 @@ S = TypeVar("S")
 class Registrar:
     """Stands for the server while services are added to it, and puts the guard around each method.
 
-    `shortcuts` holds the methods, by their names in full, whose requests are offered to something quicker first,
-    `coalescer` puts calls of the one together that is called most. Methods of `bytewise`, all of them streams, read and
-    write bytes by themselves.
+    `shortcuts` holds the methods, by their names in full, whose requests are offered to something quicker first.
+    Methods of `bytewise`, all of them streams, read and write bytes by themselves.
     """
 
     def __init__(
         self,
-        server: Listeners,
+        server: Listener,
         guard: Guard,
         shortcuts: Mapping[str, Shortcut],
-        coalescer: Coalescer,
         bytewise: Collection[str],
     ) -> None:
         self._server = server
         self._guard = guard
         self._shortcuts = shortcuts
-        self._coalescer = coalescer
         self._bytewise = bytewise
 
     def add_generic_rpc_handlers(self, handlers: Sequence[object]) -> None:
@@ -81,6 +77,5 @@ class Registrar:
             deserialize=deserialize,
             serialize=cast("Serializer", handler.response_serializer),
             shortcut=self._shortcuts.get(method),
-            coalescer=self._coalescer if method == MOST_CALLED else None,
         )
         return grpc.unary_unary_rpc_method_handler(unary, None, None)

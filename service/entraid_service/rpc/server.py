@@ -26,18 +26,16 @@ from entraid.v1 import (
 )
 from entraid_service.rpc import health
 from entraid_service.rpc.access_service import AccessService
-from entraid_service.rpc.coalescing import Coalescer
 from entraid_service.rpc.connection_service import ConnectionService
 from entraid_service.rpc.directory_service import DirectoryService
-from entraid_service.rpc.engine import begin_at_once
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import ServedSnapshots
 from entraid_service.rpc.gate import Gate
 from entraid_service.rpc.guard import Guard
-from entraid_service.rpc.listeners import Listeners
+from entraid_service.rpc.listener import Listener
 from entraid_service.rpc.overload import Admission
 from entraid_service.rpc.reflection import add_reflection
-from entraid_service.rpc.registrar import MOST_CALLED, Registrar
+from entraid_service.rpc.registrar import Registrar
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
 from entraid_service.rpc.sync_service import SyncService
 from entraid_service.rpc.tls import TlsFiles, server_credentials
@@ -110,7 +108,7 @@ class GrpcServer:
 
     def __init__(self, settings: ServerSettings, facades: Facades) -> None:
         self._settings = settings
-        self._listeners = Listeners(settings.address, settings.options())
+        self._listener = Listener(settings.address, settings.options(), is_shared=settings.shares_port)
         self._health = health.HealthService(SERVICES)
         self._admission = Admission(settings.most_calls)
         self._gate = Gate(self._admission)
@@ -128,9 +126,8 @@ class GrpcServer:
             OSError: The address cannot be bound, or a TLS file cannot be read.
         """
         port = self._bind()
-        begin_at_once(asyncio.get_running_loop())
-        await self._listeners.start()
-        self._watching = asyncio.create_task(self._admission.watch(self._coalescer.count))
+        await self._listener.start()
+        self._watching = asyncio.create_task(self._admission.watch())
         self._health.start()
         return port
 
@@ -150,7 +147,7 @@ class GrpcServer:
         self._gate.is_closed = True
         await asyncio.sleep(drain.total_seconds() / 2)
         await self._admission.emptied(longest_drain.total_seconds() / 4)
-        await self._listeners.stop(grace.total_seconds())
+        await self._listener.stop(grace.total_seconds())
         if self._watching is not None:
             self._watching.cancel()
 
@@ -169,12 +166,11 @@ class GrpcServer:
         self._access_service = AccessService(
             facades, served=served, knows_callers=tls is not None and tls.client_ca is not None
         )
-        self._coalescer = Coalescer(self._access_service.shortcuts[MOST_CALLED])
         connections = ConnectionService(facades, served=served)
         # It takes services as a server does, which is all that the generated code needs of one.
         guard = Guard(self._gate, facades.metrics)
         access = self._access_service
-        registrar = Registrar(self._listeners, guard, access.shortcuts, self._coalescer, access.bytewise)
+        registrar = Registrar(self._listener, guard, access.shortcuts, access.bytewise)
         server = cast("grpc.aio.Server", registrar)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(self._access_service, server)
         connection_service_pb2_grpc.add_ConnectionServiceServicer_to_server(connections, server)
@@ -186,4 +182,4 @@ class GrpcServer:
     def _bind(self) -> int:
         tls = self._settings.tls
         credentials = None if tls is None else partial(server_credentials, tls)
-        return self._listeners.bind(credentials, is_shared=self._settings.shares_port)
+        return self._listener.bind(credentials)

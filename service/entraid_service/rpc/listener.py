@@ -1,0 +1,105 @@
+"""Where calls come in: gRPC's server on an address, which asks the core for many calls at a time."""
+
+import errno
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeAlias
+
+import grpc
+
+from entraid_service.rpc.acceptors import Acceptors
+
+_UNIX: Final = "unix:"
+
+Credentials: TypeAlias = Callable[[], grpc.ServerCredentials]
+
+
+class Listener:
+    """Stands for gRPC's server. Methods are added first, then it is bound, then started."""
+
+    def __init__(self, address: str, options: Sequence[tuple[str, int]], *, is_shared: bool) -> None:
+        """Takes the address, `host:port` or `unix:PATH`, and opens nothing yet; other processes may share the port."""
+        self._address = address
+        self._server = grpc.aio.server(options=[*options, ("grpc.so_reuseport", int(is_shared))])
+        self._acceptors: list[Acceptors] = []
+        self.add_generic_rpc_handlers: Final = self._server.add_generic_rpc_handlers
+
+    def add_registered_method_handlers(
+        self, service: str, handlers: "Mapping[str, grpc.RpcMethodHandler[Any, Any]]"
+    ) -> None:
+        """As `grpc.aio.Server` does; calls of these methods are asked for many at a time."""
+        self._server.add_registered_method_handlers(service, dict(handlers))
+        for name, handler in handlers.items():
+            self._acceptors.append(Acceptors(self._server, f"/{service}/{name}", handler))
+
+    def bind(self, credentials: Credentials | None) -> int:
+        """Takes the address; with `credentials` it speaks TLS.
+
+        Returns:
+            The port; of no meaning for a path.
+
+        Raises:
+            OSError: The address cannot be taken.
+        """
+        try:
+            if credentials is None:
+                return self._server.add_insecure_port(self._address)
+            return self._server.add_secure_port(self._address, credentials())
+        except RuntimeError as error:
+            raise OSError(_taken(self._address)) from error
+
+    async def start(self) -> None:
+        """Takes calls."""
+        await self._server.start()
+        for acceptors in self._acceptors:
+            acceptors.start()
+
+    async def stop(self, grace: float) -> None:
+        """Takes no more calls, and cancels those that have not ended after so many seconds."""
+        await self._server.stop(grace)
+        for acceptors in self._acceptors:
+            await acceptors.ended()
+
+
+@contextmanager
+def reserved(address: str) -> Iterator[str]:
+    """Keeps an address, `host:port`, for those who share it with us; a port 0 becomes a free one.
+
+    The socket never listens, so that the kernel gives it no connection.
+
+    Raises:
+        OSError: Somebody listens there already. Only the first bind, which shares nothing, can tell: with SO_REUSEPORT
+            two services of one user would take turns at the calls of both.
+    """
+    host, _, port = address.rpartition(":")
+    family, place = _free(address, host.strip("[]"), int(port))
+    with socket.socket(family, socket.SOCK_STREAM) as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        kept.bind(place)
+        yield f"{host}:{place[1]}"
+
+
+def _free(address: str, host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """The first place of a name that this machine has; `localhost` may stand for one that it lacks.
+
+    Raises:
+        OSError: It has none of them, or somebody listens there.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for number, (family, kind, protocol, _, place) in enumerate(found, start=1):
+        try:
+            with socket.socket(family, kind, protocol) as alone:
+                alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                alone.bind(place)
+                alone.listen(1)
+                return family, alone.getsockname()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE or number == len(found):
+                raise OSError(_taken(address)) from error
+    raise OSError(_taken(address))
+
+
+def _taken(address: str) -> str:
+    return f"`{address}` cannot be listened on: another process uses it, or it is no local address"
