@@ -60,15 +60,14 @@ class GroupLeaf:
     def test(self, snapshot: Snapshot, person: Person) -> Finding:
         """See `Node`."""
         bound = snapshot.groups.bound(self)
-        direct = person.group_keys()
-        if not bound.members.isdisjoint(direct):
+        if not person.is_in_none_of(bound.members):
             for target in bound.targets:
-                if not target.members.isdisjoint(direct):
+                if not person.is_in_none_of(target.members):
                     return target.hit
         if bound.unknown is not None:
             return bound.unknown
-        if bound.missing and not bound.missing.isdisjoint(direct):
-            return self._unsynced(min(map(decode_id, bound.missing.intersection(direct))))
+        if bound.missing and not person.is_in_none_of(bound.missing):
+            return self._unsynced(min(person.direct_groups().intersection(map(decode_id, bound.missing))))
         return bound.miss
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:

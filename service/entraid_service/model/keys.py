@@ -15,6 +15,8 @@ KeyRow: TypeAlias = bytes | tuple[Key, ...]
 
 _GUID_LENGTH = 36
 _KEY_BYTES = 16
+_FEW_KEYS = 8
+"""So many are found sooner one after the other than by taking the row apart."""
 
 
 def encode_id(object_id: str) -> Key:
@@ -44,6 +46,20 @@ def key_row(keys: Sequence[Key]) -> KeyRow:
         return b"".join(cast("Sequence[bytes]", keys))
     except TypeError:  # a text among them
         return tuple(keys)
+
+
+def are_disjoint(row: KeyRow, keys: frozenset[Key]) -> bool:
+    """Whether none of the keys is in the row."""
+    if len(keys) > _FEW_KEYS or not isinstance(row, bytes):
+        return keys.isdisjoint(keys_in(row))
+    for key in keys:
+        if isinstance(key, bytes):
+            place = row.find(key)
+            while place >= 0:
+                if place % _KEY_BYTES == 0:
+                    return False
+                place = row.find(key, place + 1)  # the end of one and the beginning of the next one look like it
+    return True
 
 
 def keys_in(row: KeyRow) -> tuple[Key, ...]:

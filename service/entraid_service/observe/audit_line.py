@@ -1,7 +1,8 @@
 """What a line of the audit log says.
 
 A line is put together from pieces that are JSON already: what is the same for all decisions of a caller, for all that
-are taken from one snapshot, and for all with the same reasons, is encoded once for all of them.
+are taken from one snapshot, for all of one condition with the same reasons, and for all of one batch, is encoded once
+for all of them.
 
 A line names the user by object id. Whoever was asked for and not found is named by a digest: the log must not become a
 list of addresses that the tenant does not have.
@@ -19,9 +20,6 @@ from entraid_service.model.ids import fold_name
 from entraid_service.model.snapshot import SnapshotVersion
 
 _MOST_KEPT: Final = 4096
-_DECISION: Final = (
-    b'{"time":%b,"decision_id":%b,%b,%b,%b,"condition":%b,"outcome":"%b","reasons":%b,%b,"age_seconds":%.3f}\n'
-)
 
 _json: Final = msgspec.json.Encoder().encode
 
@@ -69,31 +67,48 @@ class LineWriter:
 
     def __init__(self) -> None:
         # By identity, as comparing reasons costs more than writing them; they are kept, so their id stays theirs.
-        self._reasons: dict[int, tuple[tuple[Reason, ...], bytes]] = {}
+        self._outcomes: dict[tuple[int, str, bool], tuple[tuple[Reason, ...], bytes]] = {}
+        # What the decisions of one batch have in common.
+        self._common: tuple[datetime, Asker, Source] | None = None
+        self._start = self._who = self._end = b""
 
     def line(self, record: Record) -> bytes:
         """The line of a decision."""
-        decision, source = record.decision, record.source
-        reasons = self._reasons.get(id(decision.reasons))
-        return _DECISION % (
-            _json(record.time),
-            _json(record.decision_id),
-            record.asker.members,
-            source.whose,
-            b'"user":%b' % _json(decision.user_id) if decision.user_id else _stranger(record.asked),
-            _json(record.condition),
-            b"ALLOW" if decision.is_allowed else b"DENY",
-            self._codes(decision.reasons) if reasons is None else reasons[1],
-            source.which,
-            (record.time - source.sync_time).total_seconds(),
+        decision, common = record.decision, self._common
+        if (
+            common is None
+            or common[0] is not record.time
+            or common[1] is not record.asker
+            or common[2] is not record.source
+        ):
+            self._turn_to(record.time, record.asker, record.source)
+        outcome = self._outcomes.get((id(decision.reasons), record.condition, decision.is_allowed))
+        return b"".join(
+            (
+                self._start,
+                _json(record.decision_id),
+                self._who,
+                b'"user":%b' % _json(decision.user_id) if decision.user_id else _stranger(record.asked),
+                self._outcome(decision, record.condition) if outcome is None else outcome[1],
+                self._end,
+            )
         )
 
-    def _codes(self, reasons: tuple[Reason, ...]) -> bytes:
+    def _turn_to(self, time: datetime, asker: Asker, source: Source) -> None:
+        self._common = time, asker, source
+        self._start = b'{"time":%b,"decision_id":' % _json(time)
+        self._who = b",%b,%b," % (asker.members, source.whose)
+        self._end = b'%b,"age_seconds":%.3f}\n' % (source.which, (time - source.sync_time).total_seconds())
+
+    def _outcome(self, decision: Decision, condition: str) -> bytes:
+        reasons = decision.reasons
         codes = _json(list(dict.fromkeys(reason.code.name for reason in reasons)))
-        if len(self._reasons) >= _MOST_KEPT:
-            self._reasons.clear()
-        self._reasons[id(reasons)] = (reasons, codes)
-        return codes
+        name = b"ALLOW" if decision.is_allowed else b"DENY"
+        made = b',"condition":%b,"outcome":"%b","reasons":%b,' % (_json(condition), name, codes)
+        if len(self._outcomes) >= _MOST_KEPT:
+            self._outcomes.clear()
+        self._outcomes[id(reasons), condition, decision.is_allowed] = (reasons, made)
+        return made
 
 
 def line_of_lost(count: int) -> bytes:

@@ -11,7 +11,7 @@ from entraid.v1 import access_service_pb2 as pb
 from entraid_service.model.decision import Decision, Reason
 from entraid_service.rpc.decisions import reason_message
 from entraid_service.rpc.freshness import GUID_LENGTH, Label
-from entraid_service.rpc.wire import delimited, tag
+from entraid_service.rpc.wire import head, tag
 from entraid_service.snapshot.recent import Recent
 
 _ALLOW = pb.EvaluateAccessResponse(decision=pb.DECISION_ALLOW).SerializeToString()
@@ -36,14 +36,17 @@ class AnswerWriter:
 
     def written(self, decision: Decision, label: Label, decision_id: str) -> bytes:
         """The answer, without a trace."""
-        kept = self._kept.get(id(decision.reasons))
+        kept, user_id = self._kept.get(id(decision.reasons)), decision.user_id
+        user, name = b"" if user_id is None else user_id.encode(), decision_id.encode()
         return b"".join(
             (
                 _ALLOW if decision.is_allowed else _DENY,
                 self._serialized(decision.reasons) if kept is None else kept[1],
-                b"" if decision.user_id is None else _user(decision.user_id.encode(), label),
+                label.user_start if len(user) == GUID_LENGTH else _user_start(user, label),
+                user,
                 label.piece,
-                _id(decision_id.encode()),
+                _DECISION_ID_START if len(name) == GUID_LENGTH else head(_DECISION_ID, len(name)),
+                name,
             )
         )
 
@@ -53,13 +56,6 @@ class AnswerWriter:
         return piece
 
 
-def _user(user_id: bytes, label: Label) -> bytes:
-    if len(user_id) == GUID_LENGTH:
-        return label.user_start + user_id
-    return delimited(_USER, label.users + user_id)
-
-
-def _id(decision_id: bytes) -> bytes:
-    if len(decision_id) == GUID_LENGTH:
-        return _DECISION_ID_START + decision_id
-    return delimited(_DECISION_ID, decision_id)
+def _user_start(user_id: bytes, label: Label) -> bytes:
+    """What stands before an id that is no GUID; nothing if there is none."""
+    return head(_USER, len(label.users) + len(user_id)) + label.users if user_id else b""

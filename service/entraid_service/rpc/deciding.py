@@ -4,6 +4,7 @@ Nothing here waits, so that whoever calls holds one snapshot from the first line
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final, Protocol
 
 from entraid.v1 import access_service_pb2 as pb
@@ -43,7 +44,7 @@ class Decider:
         self._count_decision = facades.metrics.count_decision
         self._audit = facades.audit
         self._note = facades.audit.note
-        self._now = facades.clock.now
+        self.now: Final = facades.clock.now
         self._askers: Recent[tuple[str, bytes], Asker] = Recent(_MOST_ASKERS)
 
     def asker(self, context: CallContext) -> Asker | None:
@@ -81,8 +82,24 @@ class Decider:
         decision = decide(served.snapshot, prepared.compiled, user, explain=explain)
         return decision, self.noted(decision, user, prepared.digest, served.label, asker)
 
-    def noted(self, decision: Decision, user: str, digest: str, label: Label, asker: Asker | None) -> str:
-        """Counts a decision that is given to a caller and takes note of it; `digest` is that of the condition.
+    def noted(
+        self,
+        decision: Decision,
+        user: str,
+        digest: str,
+        label: Label,
+        asker: Asker | None,
+        now: datetime | None = None,
+    ) -> str:
+        """Counts a decision that is given to a caller and takes note of it.
+
+        Args:
+            decision: What was decided.
+            user: As `decided` takes it.
+            digest: That of the condition.
+            label: Of the snapshot that was read.
+            asker: Who asked.
+            now: When, if it was one of several that were decided together.
 
         Returns:
             The id it is noted under.
@@ -91,7 +108,7 @@ class Decider:
         self._count_decision(decision.is_allowed)
         if asker is not None:
             # By position: by name it would take twice as long.
-            self._note(Record(decision_id, self._now(), asker, user, digest, decision, label.source))
+            self._note(Record(decision_id, now or self.now(), asker, user, digest, decision, label.source))
         return decision_id
 
     def _caller(self, context: CallContext) -> bytes:

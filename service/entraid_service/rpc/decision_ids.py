@@ -1,11 +1,14 @@
-"""Names of decisions: ordered by time to the millisecond, random beyond it (RFC 9562, UUID version 7)."""
+"""Names of decisions: UUIDs of version 7, ordered by time to the millisecond (RFC 9562, sections 5.7 and 6.2).
+
+Beyond the time there are 66 random bits and a counter of 8 bits, for each round of which they are drawn anew.
+"""
 
 import os
 import time
 from collections.abc import Iterator
 
-_DRAWN = 64
-"""Ids for which random bytes are drawn at once: asking the system for each costs more than the rest of it."""
+_COUNTED = [f"{number:02x}" for number in range(256)]
+_RANDOM_BYTES = 9
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """By a hexadecimal digit: one with the variant's two bits at its top."""
 
@@ -29,10 +32,9 @@ class DecisionIds:
 
 
 def _ends() -> Iterator[str]:
-    """What follows the time: version, variant and 74 random bits."""
+    """What follows the time: version, variant, random bits and counter."""
     while True:
-        drawn = os.urandom(10 * _DRAWN).hex()
-        yield from [
-            f"7{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
-            for digits in (drawn[start : start + 20] for start in range(0, len(drawn), 20))
-        ]
+        digits = os.urandom(_RANDOM_BYTES).hex()
+        start = f"7{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:17]}"
+        for count in _COUNTED:
+            yield start + count

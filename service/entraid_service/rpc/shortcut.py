@@ -8,6 +8,7 @@ Between two calls gRPC and the kernel fill the processor's caches with their own
 touched: a request is cut in three, and the first and the last part are looked up as they are.
 """
 
+from datetime import datetime
 from typing import Final, TypeAlias
 
 from google.protobuf.message import DecodeError
@@ -24,7 +25,7 @@ from entraid_service.rpc.deciding import CallContext, Decider
 from entraid_service.rpc.freshness import Label, ServedSnapshots
 from entraid_service.rpc.names import CONNECTIONS, LONGEST_ID, USERS
 from entraid_service.rpc.validate import MOST_EVALUATIONS
-from entraid_service.rpc.wire import delimited, parts, repeated, tag
+from entraid_service.rpc.wire import delimited, nested_head, parts, repeated, tag
 from entraid_service.snapshot.recent import Recent
 from entraid_service.snapshot.snapshot import Snapshot
 
@@ -60,6 +61,7 @@ class Shortcut:
 
     def __init__(self, decider: Decider, served: ServedSnapshots) -> None:
         self._decider = decider
+        self._noted = decider.noted
         self._served = served
         self._writer = AnswerWriter()
         # By what stands before the last part of a user's name, which is the same for all of a connection's.
@@ -83,8 +85,12 @@ class Shortcut:
             if decided is None:
                 return None
             found.append(decided)
-        asker = self._decider.asker(context)
-        return b"".join([delimited(_RESULTS, delimited(_RESPONSE, self._given(decided, asker))) for decided in found])
+        asker, now = self._decider.asker(context), self._decider.now()
+        pieces: list[bytes] = []
+        for decided in found:
+            answer = self._given(decided, asker, now)
+            pieces += nested_head(_RESULTS, _RESPONSE, len(answer)), answer
+        return b"".join(pieces)
 
     def stream(self, data: bytes, asker: Asker | None) -> bytes | None:
         """A message of StreamEvaluateAccess."""
@@ -106,9 +112,9 @@ class Shortcut:
         except (UnicodeDecodeError, DecodeError, InvalidField, StoreUnavailable):
             return None
 
-    def _given(self, decided: _Decided, asker: Asker | None) -> bytes:
+    def _given(self, decided: _Decided, asker: Asker | None, now: datetime | None = None) -> bytes:
         user, prepared, label, decision = decided
-        decision_id = self._decider.noted(decision, user, prepared.digest, label, asker)
+        decision_id = self._noted(decision, user, prepared.digest, label, asker, now)
         return self._writer.written(decision, label, decision_id)
 
     def _recognized(self, data: bytes) -> _Question | None:

@@ -40,17 +40,25 @@ def tag(field: int) -> int:
 
 def delimited(field: int, content: bytes) -> bytes:
     """A field that holds a text, bytes or a message."""
-    return _head(field, len(content)) + content
+    return head(field, len(content)) + content
 
 
 @lru_cache(maxsize=4096)  # answers have a few hundred lengths
-def _head(field: int, size: int) -> bytes:
-    head = bytearray((tag(field),))
+def nested_head(outer: int, inner: int, size: int) -> bytes:
+    """What stands before so many bytes that are a field `inner` of a message, which is alone in a field `outer`."""
+    nested = head(inner, size)
+    return head(outer, len(nested) + size) + nested
+
+
+@lru_cache(maxsize=4096)
+def head(field: int, size: int) -> bytes:
+    """What stands before so many bytes that are a field."""
+    made = bytearray((tag(field),))
     while size >= _CONTINUED:
-        head.append(size & 0x7F | _CONTINUED)
+        made.append(size & 0x7F | _CONTINUED)
         size >>= 7
-    head.append(size)
-    return bytes(head)
+    made.append(size)
+    return bytes(made)
 
 
 def parts(data: bytes, fields: bytes) -> list[bytes] | None:
@@ -98,6 +106,9 @@ def _extent(data: bytes, place: int) -> tuple[int, int]:
     place += 1
     if size < _CONTINUED:
         return place, place + size
+    byte = data[place]
+    if byte < _CONTINUED:  # as nearly all that are longer
+        return place + 1, place + 1 + (size & 0x7F | byte << 7)
     size &= 0x7F
     for shift in range(7, 7 * _MOST_SIZE_BYTES, 7):
         byte = data[place]

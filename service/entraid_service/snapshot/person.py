@@ -10,7 +10,7 @@ import msgspec
 
 from entraid_service.model.directory import AttributeValue, Scalar, User
 from entraid_service.model.ids import GroupId, UserId, fold, fold_name
-from entraid_service.model.keys import Key, KeyRow, decode_id, keys_in
+from entraid_service.model.keys import Key, KeyRow, are_disjoint, decode_id, keys_in
 from entraid_service.ports import UserRecord
 from entraid_service.snapshot.closure import GroupClosure
 
@@ -49,9 +49,9 @@ class Person(msgspec.Struct, gc=False, eq=False):
         """As the directory has him."""
         return User(self.id, self.attributes, self.manager_id)
 
-    def group_keys(self) -> tuple[Key, ...]:
-        """The groups that the user is in directly, by key."""
-        return keys_in(self._groups)
+    def is_in_none_of(self, groups: frozenset[Key]) -> bool:
+        """Whether the user is directly in none of these groups, given by key."""
+        return are_disjoint(self._groups, groups)
 
     def direct_groups(self) -> frozenset[GroupId]:
         """The groups that the user is in directly."""
