@@ -286,11 +286,11 @@ async def test_all_connections_share_the_memory_for_people() -> None:
     """However many there are, and whoever came first."""
     people = tuple(User(UserId(f"user-{number}"), {"accountEnabled": True}) for number in range(100))
     names = [ConnectionId(f"tenant-{number}") for number in range(10)]
-    snapshots = Snapshots(MemoryViews({name: Directory(users=people) for name in names}), most_kept=50_000)
+    snapshots = Snapshots(MemoryViews({name: Directory(users=people) for name in names}), most_kept=25_000)
     for name in names:
         snapshot = await snapshots.get(name)
         kept = [person for person in (snapshot.find(user.id) for user in people) if isinstance(person, Person)]
         assert 0 < len(snapshot.people.by_id) < len(kept)
         loaded = [found for found in map(snapshots.peek, names) if found is not None]
-        assert sum(len(found.people.by_id) for found in loaded) * kept[0].weight <= 50_000
+        assert sum(len(found.people.by_id) for found in loaded) * kept[0].weight <= 25_000
     await snapshots.close()

@@ -84,7 +84,7 @@ class AttributeLeaf:
             return self._unknown
         wanted = self._wanted
         if wanted is not None:
-            value = person.attributes.get(self._name)
+            value = person.value(self._name)
             if type(value) is str and value:
                 return self._hit if fold(value) in wanted else self._miss
         texts = person.texts(self._name)

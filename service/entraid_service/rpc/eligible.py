@@ -125,10 +125,11 @@ class EligibleUsers:
 
 
 def _decide(page: EligiblePage, search: Search, records: Sequence[UserRecord], size: int) -> None:
+    packing = page.served.snapshot.people.packing
     for record in records:
         if len(page.found) == size:
             return
-        person = Person.of(record)
+        person = Person.of(record, packing)
         decision = decide_about(page.served.snapshot, search.compiled, person, explain=search.explain)
         if decision.is_allowed:
             page.found.append(Eligible(person.user, decision))

@@ -4,7 +4,7 @@ Nothing is compared here.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 
@@ -13,24 +13,27 @@ from entraid_service.model.ids import GroupId, UserId, fold, fold_name
 from entraid_service.model.keys import Key, KeyRow, are_disjoint, decode_id, keys_in
 from entraid_service.ports import UserRecord
 from entraid_service.snapshot.closure import GroupClosure
+from entraid_service.snapshot.packing import Columns, Packing, Row
 
 _MOST_GROUPS_KEPT = 256
 """Groups above a user that are kept; the few who have more pay for the walk each time."""
-_BASE_BYTES = 600
+_BASE_BYTES = 460
 """What a person takes beside the values of attributes and the groups."""
-_VALUE_BYTES = 80
 _KEY_BYTES = 100
+_NOWHERE = 1 << 30
 
 
 class Person(msgspec.Struct, gc=False, eq=False):
     """One user at one revision.
 
     Tens of thousands are kept, and garbage collection, which would go through them again and again, is spared them:
-    nothing in them leads back. `weight` is how many bytes of memory one takes, roughly.
+    nothing in them leads back. `columns` and `values` hold the attributes (see `packing`); `weight` is how many bytes
+    of memory one takes, roughly.
     """
 
     id: UserId
-    attributes: Mapping[str, AttributeValue]
+    columns: Columns
+    values: Row
     manager_id: UserId | None
     is_enabled: bool
     weight: int
@@ -39,15 +42,22 @@ class Person(msgspec.Struct, gc=False, eq=False):
     _above: tuple[GroupId, ...] | None = None
 
     @classmethod
-    def of(cls, record: UserRecord) -> "Person":
-        """The person of a record."""
+    def of(cls, record: UserRecord, packing: Packing) -> "Person":
+        """The person of a record, packed with others of the same revision."""
         user, groups = record
-        return cls(user.id, user.attributes, user.manager_id, user.is_enabled, _weight(user, groups), groups)
+        values, own = packing.packed(user.attributes)
+        weight = _BASE_BYTES + own + len(groups) * (1 if isinstance(groups, bytes) else _KEY_BYTES)
+        return cls(user.id, packing.columns, values, user.manager_id, user.is_enabled, weight, groups)
 
     @property
     def user(self) -> User:
         """As the directory has him."""
-        return User(self.id, self.attributes, self.manager_id)
+        return User(self.id, self._attributes(), self.manager_id)
+
+    def value(self, attribute: str) -> AttributeValue | None:
+        """What an attribute is, None if it is empty."""
+        place = self.columns.get(attribute, _NOWHERE)
+        return self.values[place] if place < len(self.values) else None
 
     def is_in_none_of(self, groups: frozenset[Key]) -> bool:
         """Whether the user is directly in none of these groups, given by key."""
@@ -67,7 +77,7 @@ class Person(msgspec.Struct, gc=False, eq=False):
 
     def texts(self, attribute: str) -> tuple[str, ...]:
         """The texts of an attribute's values, in the form of `fold`; none if it is empty."""
-        value = self.id if attribute == "id" else self.attributes.get(attribute)
+        value = self.id if attribute == "id" else self.value(attribute)
         if type(value) is str:  # nearly always
             return (fold(value),) if value else ()
         return () if value is None else tuple(folded_texts(value))
@@ -75,7 +85,7 @@ class Person(msgspec.Struct, gc=False, eq=False):
     def has_parts(self, attribute: str) -> bool:
         """Whether any part of this complex attribute is set."""
         beginning = f"{attribute}."
-        return any(name.startswith(beginning) for name in self.attributes)
+        return any(name.startswith(beginning) for name in self._attributes())
 
     def groups(self, closure: GroupClosure) -> tuple[GroupId, ...]:
         """Every synced group that the user is in, nearest first; `closure` has to be that of the same revision."""
@@ -86,13 +96,10 @@ class Person(msgspec.Struct, gc=False, eq=False):
             self._above = above
         return above
 
-
-def _weight(user: User, groups: KeyRow) -> int:
-    attributes = user.attributes
-    values = len(attributes)
-    if list in map(type, attributes.values()):
-        values += sum([len(value) for value in attributes.values() if type(value) is list])
-    return _BASE_BYTES + _VALUE_BYTES * values + len(groups) * (1 if isinstance(groups, bytes) else _KEY_BYTES)
+    def _attributes(self) -> dict[str, AttributeValue]:
+        # There may be more columns by now than there were for this row.
+        named = zip(self.columns, self.values, strict=False)
+        return {name: value for name, value in named if value is not None}
 
 
 def folded_texts(value: AttributeValue) -> Iterator[str]:

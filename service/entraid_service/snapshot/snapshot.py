@@ -12,6 +12,7 @@ from entraid_service.model.ids import UserId, fold_name
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports import DirectoryView
 from entraid_service.snapshot.catalog import GroupCatalog
+from entraid_service.snapshot.packing import Packing
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.recent import Recent
 
@@ -29,14 +30,15 @@ class Nobody(enum.Enum):
 class People:
     """The users of one revision that were used lately, and the names they were asked for by.
 
-    `most` bounds the memory, roughly in bytes: an ordinary user has one or two thousand.
+    `most` bounds the memory, roughly in bytes: an ordinary user has some eight hundred.
     """
 
-    __slots__ = ("by_id", "by_name")
+    __slots__ = ("by_id", "by_name", "packing")
 
     def __init__(self, most: int) -> None:
         self.by_id: Final[Recent[UserId, Person]] = Recent(most, weigh=lambda person: person.weight)
         self.by_name: Final[Recent[str, UserId]] = Recent(most // _BYTES_PER_NAME)
+        self.packing: Final = Packing()
 
     def resize(self, most: int) -> None:
         """Changes the bound."""
@@ -87,7 +89,7 @@ class Snapshot:
             record = self._open_view().user(self.version, user_id)
             if record is None:
                 return None
-            person = Person.of(record)
+            person = Person.of(record, self.people.packing)
             self.people.by_id.put(person.id, person)
         return person
 
