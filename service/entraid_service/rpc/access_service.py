@@ -6,8 +6,8 @@ mixes two versions of the data.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Awaitable, Sequence
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from grpc.aio import ServicerContext
 
@@ -20,7 +20,7 @@ from entraid_service.observe.audit_line import Asker
 from entraid_service.rpc import validate
 from entraid_service.rpc.condition_check import ConditionChecks
 from entraid_service.rpc.conditions import Prepared
-from entraid_service.rpc.deciding import Decider, condition_of
+from entraid_service.rpc.deciding import CallContext, Decider, condition_of
 from entraid_service.rpc.decisions import eligible_message, issue_message, response_message
 from entraid_service.rpc.eligible import EligibleUsers, Search
 from entraid_service.rpc.facades import Facades
@@ -30,7 +30,7 @@ from entraid_service.rpc.page_tokens import ListCall, PageTokens
 from entraid_service.rpc.paging import next_token, page_of
 from entraid_service.rpc.shortcut import Shortcut
 from entraid_service.rpc.status import from_error
-from entraid_service.rpc.streams import Streams
+from entraid_service.rpc.streams import Pipe, Streams
 from entraid_service.rpc.wire import read_message
 
 LONGEST_CORRELATION_ID = 128
@@ -39,9 +39,12 @@ _LARGEST_PAGE = 1000
 
 _Context: TypeAlias = ServicerContext[pb.EvaluateAccessRequest, Awaitable[pb.EvaluateAccessResponse]]
 _BatchContext: TypeAlias = ServicerContext[pb.BatchEvaluateAccessRequest, Awaitable[pb.BatchEvaluateAccessResponse]]
-_StreamContext: TypeAlias = ServicerContext[AsyncIterator[bytes], AsyncIterator[bytes]]
 _SearchContext: TypeAlias = ServicerContext[pb.SearchEligibleUsersRequest, Awaitable[pb.SearchEligibleUsersResponse]]
 _CheckContext: TypeAlias = ServicerContext[pb.ValidateConditionRequest, Awaitable[pb.ValidateConditionResponse]]
+
+
+class _StreamContext(CallContext, Pipe, Protocol):
+    """A call that asks and is answered by streams of bytes."""
 
 
 class _Item(NamedTuple):
@@ -69,8 +72,8 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
             "/entraid.v1.AccessService/BatchEvaluateAccess": self._shortcut.batch,
         }
         """What answers the plain form of a method's requests, by the method's name in full."""
-        self.bytewise: Final = frozenset(("/entraid.v1.AccessService/StreamEvaluateAccess",))
-        """Methods that read and write bytes by themselves."""
+        self.pipes: Final = frozenset(("/entraid.v1.AccessService/StreamEvaluateAccess",))
+        """Methods, both of whose sides are streams, that read and write bytes by themselves."""
 
     def stop_streams(self) -> None:
         """Ends every stream, which would otherwise hold up a clean stop for as long as its caller likes."""
@@ -107,16 +110,18 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
         return response
 
     async def StreamEvaluateAccess(  # type: ignore[override] # noqa: N802 - the contract's name
-        self, request_iterator: AsyncIterator[bytes], context: _StreamContext
-    ) -> AsyncIterator[bytes]:
+        self,
+        request_iterator: object,  # noqa: ARG002 - gRPC passes it
+        context: _StreamContext,
+    ) -> None:
         """Decides for as long as the caller asks: one after another, so that a caller who does not read is not read."""
         asker = self._decider.asker(context)
-        while (data := await self._streams.following(request_iterator)) is not None:
+        while (data := await self._streams.following(context)) is not None:
             answer = self._shortcut.stream(data, asker)
             if answer is None:
                 message = read_message(pb.StreamEvaluateAccessRequest.FromString, data)
                 answer = (await self._stream_answer(message, asker)).SerializeToString()
-            yield answer
+            await context.write(answer)
 
     async def SearchEligibleUsers(  # noqa: N802 - the contract's name
         self,

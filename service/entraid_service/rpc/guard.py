@@ -120,9 +120,9 @@ class Guard:
         return guarded
 
     def stream(
-        self, method: str, behaviour: StreamBehaviour, *, deserialize: Deserializer | None, is_asked_by_stream: bool
+        self, method: str, behaviour: StreamBehaviour, *, deserialize: Deserializer, is_asked_by_stream: bool
     ) -> StreamBehaviour:
-        """A method that answers with a stream; requests are bytes, which are read unless `deserialize` is None."""
+        """A method that answers with a stream, to requests that are bytes."""
         answered = self._answered(method)
 
         async def guarded(request: object, context: Context) -> AsyncIterator[object]:
@@ -138,11 +138,26 @@ class Guard:
             answered(started)
 
         def decoded(request: object) -> object:
-            if deserialize is None:
-                return request
             if is_asked_by_stream:
                 return _each(deserialize, cast("AsyncIterator[bytes]", request))
             return read_message(deserialize, cast("bytes", request))
+
+        return guarded
+
+    def pipe(self, method: str, behaviour: Behaviour) -> Behaviour:
+        """A method that reads and writes the bytes of two streams by itself."""
+        answered = self._answered(method)
+
+        async def guarded(requests: object, context: Context) -> None:
+            started = time.perf_counter()
+            self._gate.stream_began()
+            try:
+                await behaviour(requests, context)
+            except BaseException as error:  # noqa: BLE001 - told by `_end`, which raises
+                await self._end(method, error, context, started)
+            finally:
+                self._gate.stream_ended()
+            answered(started)
 
         return guarded
 

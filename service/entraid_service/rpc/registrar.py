@@ -27,7 +27,7 @@ class Registrar:
     """Stands for the server while services are added to it, and puts the guard around each method.
 
     `shortcuts` holds the methods, by their names in full, whose requests are offered to something quicker first.
-    Methods of `bytewise`, all of them streams, read and write bytes by themselves.
+    Methods of `pipes` read and write the bytes of two streams by themselves.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class Registrar:
         server: Listener,
         guard: Guard,
         shortcuts: Mapping[str, Shortcut],
-        bytewise: Collection[str],
+        pipes: Collection[str],
     ) -> None:
         self._server = server
         self._guard = guard
         self._shortcuts = shortcuts
-        self._bytewise = bytewise
+        self._pipes = pipes
 
     def add_generic_rpc_handlers(self, handlers: Sequence[object]) -> None:
         """Called by generated code with the methods that it hands over by name as well: those suffice."""
@@ -56,13 +56,15 @@ class Registrar:
     def _guarded(self, method: str, handler: grpc.RpcMethodHandler[Q, S]) -> grpc.RpcMethodHandler[Q, S]:
         # The stubs describe the threaded server; under grpc.aio the behaviours are the async ones of these aliases.
         deserialize = cast("Deserializer", handler.request_deserializer)
+        if method in self._pipes:
+            pipe = self._guard.pipe(method, cast("Behaviour", handler.stream_stream))
+            return grpc.stream_stream_rpc_method_handler(cast("StreamBehaviour", pipe), None, None)
         if handler.response_streaming:
             inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
-            is_bytewise = method in self._bytewise
             stream = self._guard.stream(
                 method,
                 cast("StreamBehaviour", inner),
-                deserialize=None if is_bytewise else deserialize,
+                deserialize=deserialize,
                 is_asked_by_stream=handler.request_streaming,
             )
             make = (
@@ -70,7 +72,7 @@ class Registrar:
                 if handler.request_streaming
                 else grpc.unary_stream_rpc_method_handler
             )
-            return make(stream, None, None if is_bytewise else handler.response_serializer)
+            return make(stream, None, handler.response_serializer)
         unary = self._guard.unary(
             method,
             cast("Behaviour", handler.unary_unary),

@@ -170,7 +170,7 @@ class GrpcServer:
         # It takes services as a server does, which is all that the generated code needs of one.
         guard = Guard(self._gate, facades.metrics)
         access = self._access_service
-        registrar = Registrar(self._listener, guard, access.shortcuts, access.bytewise)
+        registrar = Registrar(self._listener, guard, access.shortcuts, access.pipes)
         server = cast("grpc.aio.Server", registrar)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(self._access_service, server)
         connection_service_pb2_grpc.add_ConnectionServiceServicer_to_server(connections, server)

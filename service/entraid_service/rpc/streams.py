@@ -5,12 +5,21 @@ waits; one that is at work gives its answer first.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import TypeVar
+from typing import Protocol, cast
+
+from grpc.aio import EOF
 
 from entraid_service.errors import Stopping
 
-T = TypeVar("T")
+
+class Pipe(Protocol):
+    """A call whose both sides are streams of bytes; see https://grpc.github.io/grpc/python/grpc_asyncio.html."""
+
+    async def read(self) -> object:
+        """The next message, EOF at the end."""
+
+    async def write(self, message: bytes) -> None:
+        """Sends a message; returns once there is room for the next one."""
 
 
 class Streams:
@@ -20,7 +29,7 @@ class Streams:
         self._waiting: set[asyncio.Task[object]] = set()
         self._stopping = asyncio.Event()
 
-    async def following(self, requests: AsyncIterator[T]) -> T | None:
+    async def following(self, pipe: Pipe) -> bytes | None:
         """The next request of a stream, None at its end.
 
         Raises:
@@ -33,7 +42,7 @@ class Streams:
             raise RuntimeError("a stream is read outside of a task")
         self._waiting.add(task)
         try:
-            return await anext(requests, None)
+            data = await pipe.read()
         except asyncio.CancelledError:
             if not self._stopping.is_set():
                 raise
@@ -41,6 +50,7 @@ class Streams:
             raise _stopping() from None
         finally:
             self._waiting.discard(task)
+        return None if data is EOF else cast("bytes", data)
 
     def stop(self) -> None:
         """Ends every stream."""
