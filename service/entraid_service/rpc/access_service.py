@@ -116,12 +116,12 @@ class AccessService(access_service_pb2_grpc.AccessServiceServicer):
     ) -> None:
         """Decides for as long as the caller asks: one after another, so that a caller who does not read is not read."""
         asker = self._decider.asker(context)
-        while (data := await self._streams.following(context)) is not None:
-            answer = self._shortcut.stream(data, asker)
-            if answer is None:
-                message = read_message(pb.StreamEvaluateAccessRequest.FromString, data)
-                answer = (await self._stream_answer(message, asker)).SerializeToString()
-            await context.write(answer)
+
+        async def otherwise(data: bytes) -> bytes:
+            message = read_message(pb.StreamEvaluateAccessRequest.FromString, data)
+            return (await self._stream_answer(message, asker)).SerializeToString()
+
+        await self._streams.answer_all(context, lambda data: self._shortcut.stream(data, asker), otherwise)
 
     async def SearchEligibleUsers(  # noqa: N802 - the contract's name
         self,

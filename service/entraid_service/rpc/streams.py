@@ -5,6 +5,8 @@ waits; one that is at work gives its answer first.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 from grpc.aio import EOF
@@ -26,38 +28,51 @@ class Streams:
     """The streams under way in one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.Task[object]] = set()
-        self._stopping = asyncio.Event()
+        self._open: set[_Stream] = set()
+        self._is_stopping = False
 
-    async def following(self, pipe: Pipe) -> bytes | None:
-        """The next request of a stream, None at its end.
+    async def answer_all(
+        self, pipe: Pipe, answer: Callable[[bytes], bytes | None], otherwise: Callable[[bytes], Awaitable[bytes]]
+    ) -> None:
+        """Answers a stream's requests one after another until its end: by `answer`, by `otherwise` where that has none.
 
         Raises:
             Stopping: The server stops.
         """
-        if self._stopping.is_set():
-            raise _stopping()
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("a stream is read outside of a task")
-        self._waiting.add(task)
+            raise RuntimeError("a stream is answered outside of a task")
+        stream = _Stream(task)
+        read, write = pipe.read, pipe.write
+        self._open.add(stream)
         try:
-            data = await pipe.read()
+            while not self._is_stopping:
+                stream.is_waiting = True
+                data = await read()
+                stream.is_waiting = False
+                if data is EOF:
+                    return
+                request = cast("bytes", data)
+                await write(answer(request) or await otherwise(request))
         except asyncio.CancelledError:
-            if not self._stopping.is_set():
+            if not (self._is_stopping and stream.is_waiting):
                 raise
             task.uncancel()
-            raise _stopping() from None
         finally:
-            self._waiting.discard(task)
-        return None if data is EOF else cast("bytes", data)
+            self._open.discard(stream)
+        raise Stopping("the service is stopping: open the stream anew and ask again what was not answered")
 
     def stop(self) -> None:
         """Ends every stream."""
-        self._stopping.set()
-        for task in tuple(self._waiting):
-            task.cancel()
+        self._is_stopping = True
+        for stream in self._open:
+            if stream.is_waiting:
+                stream.task.cancel()
 
 
-def _stopping() -> Stopping:
-    return Stopping("the service is stopping: open the stream anew and ask again what was not answered")
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """One that is open; `is_waiting` for its caller's next request if it is not at work."""
+
+    task: asyncio.Task[object]
+    is_waiting: bool = False
