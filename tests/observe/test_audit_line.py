@@ -59,6 +59,27 @@ def test_a_line_is_the_json_of_its_parts(
         assert line == expected(decision, asked="nobody@x", peer=peer, client=client, token=token, condition=condition)
 
 
+def test_what_one_decision_had_is_not_told_of_the_next() -> None:
+    """One writer, and each of time, caller and snapshot alone another one from line to line, there and back."""
+    versions = [SnapshotVersion(ConnectionId(name), TenantId(name), 1, 7, SYNCED, Scope(frozenset())) for name in "ab"]
+    first = SYNCED, Asker("p"), Source(versions[0], "t")
+    turns = [
+        first,
+        (SYNCED + timedelta(seconds=5), *first[1:]),
+        first,
+        (first[0], Asker("q"), first[2]),
+        first,
+        (*first[:2], Source(versions[1], "t")),
+        first,
+    ]
+    writer = LineWriter()
+    decision = Decision(is_allowed=True, reasons=(), user_id=UserId("u"))
+    told = [read(writer.line(Record("d", *turn[:2], "u", "c", decision, turn[2]))) for turn in turns]
+    assert [line["age_seconds"] for line in told] == [0, 5, 0, 0, 0, 0, 0]
+    assert [line["peer"] for line in told] == ["p", "p", "p", "q", "p", "p", "p"]
+    assert [line["tenant"] for line in told] == ["a", "a", "a", "a", "a", "b", "a"]
+
+
 def test_reasons_that_were_forgotten_are_written_anew() -> None:
     """Many thousand different ones in a row: each line has its own, and a later one under the same place in memory."""
     version = SnapshotVersion(ConnectionId("main"), TenantId("t"), 1, 7, SYNCED, Scope(frozenset()))

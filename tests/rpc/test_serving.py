@@ -303,6 +303,12 @@ async def test_a_port_of_another_service_is_taken(facades: Facades, server: Serv
         await GrpcServer(ServerSettings(address=f"127.0.0.1:{server.port}"), facades).start()
 
 
+async def test_a_name_whose_place_is_taken_is_refused(facades: Facades, server: Server) -> None:
+    """Though gRPC would listen at the other place of `localhost`, where few would look for it."""
+    with pytest.raises(OSError, match="cannot be listened on"):
+        await GrpcServer(ServerSettings(address=f"localhost:{server.port}"), facades).start()
+
+
 def test_a_name_may_stand_for_a_place_that_the_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """As `localhost` does for one of IPv6 where there is none; one that is in use is never passed over."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -3,7 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -21,7 +21,9 @@ class Listener:
     def __init__(self, address: str, options: Sequence[tuple[str, int]], *, is_shared: bool) -> None:
         """Takes the address, `host:port` or `unix:PATH`, and opens nothing yet; other processes may share the port."""
         self._address = address
-        self._server = grpc.aio.server(options=[*options, ("grpc.so_reuseport", int(is_shared))])
+        # Who shares a port has it from somebody who has made sure of it; a path can be bound once only.
+        self._is_sure = is_shared or address.startswith(_UNIX)
+        self._server = grpc.aio.server(options=[*options, ("grpc.so_reuseport", 1)])
         self._acceptors: list[Acceptors] = []
         self.add_generic_rpc_handlers: Final = self._server.add_generic_rpc_handlers
 
@@ -42,12 +44,14 @@ class Listener:
         Raises:
             OSError: The address cannot be taken.
         """
-        try:
-            if credentials is None:
-                return self._server.add_insecure_port(self._address)
-            return self._server.add_secure_port(self._address, credentials())
-        except RuntimeError as error:
-            raise OSError(_taken(self._address)) from error
+        # By itself gRPC is content with one of the places that a name stands for, whoever has the others.
+        with nullcontext(self._address) if self._is_sure else reserved(self._address) as address:
+            try:
+                if credentials is None:
+                    return self._server.add_insecure_port(address)
+                return self._server.add_secure_port(address, credentials())
+            except RuntimeError as error:
+                raise OSError(_taken(self._address)) from error
 
     async def start(self) -> None:
         """Takes calls."""
