@@ -1,9 +1,11 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TypeAlias
 
 import grpc
@@ -18,6 +20,7 @@ from entraid.v1 import access_service_pb2, connection_service_pb2, directory_ser
 from entraid.v1.sync_service_pb2 import WatchSyncRunRequest
 from entraid_service.model.syncrun import SyncRun
 from entraid_service.observe.metrics import Metrics
+from entraid_service.rpc import guard
 from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.listener import reserved
 from entraid_service.rpc.server import SERVICES, GrpcServer, ServerSettings
@@ -264,6 +267,33 @@ async def test_a_caller_who_hangs_up_is_logged_as_such(
         while not log.entries:  # noqa: ASYNC110 - the log tells nobody
             await asyncio.sleep(0.01)
     assert [(entry["event"], entry.get("code")) for entry in log.entries] == [("rpc", "CANCELLED")]
+
+
+async def test_a_call_whose_deadline_passed_while_it_waited_is_not_answered(
+    server: Server, log: LogCapture, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No decision is made, nothing is sent, and the metrics say what became of the call."""
+    await server.commit(await server.add_connection())
+    request = access_service_pb2.EvaluateAccessRequest(
+        user="connections/main/users/nobody",
+        condition=access_service_pb2.Condition(group=access_service_pb2.GroupCondition(values=["EMEA"])),
+    )
+
+    def late() -> float:
+        time.sleep(0.1)  # the first thing that is done about a call
+        return time.perf_counter()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(guard, "time", SimpleNamespace(perf_counter=late))
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await server.access.EvaluateAccess(request, timeout=0.05)
+        assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert (await server.access.EvaluateAccess(request, timeout=20)).reasons
+    told = metrics.exposition().decode()
+    labels = 'code="DEADLINE_EXCEEDED",method="entraid.v1.AccessService/EvaluateAccess"'
+    assert f"entraid_rpc_duration_seconds_count{{{labels}}} 1.0" in told
+    assert 'entraid_decisions_total{outcome="deny"} 1.0' in told
+    assert [entry for entry in log.entries if entry["event"] == "rpc" and entry["log_level"] != "debug"] == []
 
 
 async def test_a_client_that_pings_often_is_not_cut_off(server: Server) -> None:

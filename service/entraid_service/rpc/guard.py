@@ -4,9 +4,12 @@
    is refused with as little work as can be: an error that is raised costs more than most answers.
 2. The request is read from its bytes. To bytes that are no message grpc.aio would answer UNKNOWN, with the parser's
    text.
-3. Our errors become statuses. Whatever nobody expected becomes INTERNAL with an error id; its text stays in our log,
+3. A call whose deadline passed while it waited is not answered: nobody would read it, in an overload much of the work
+   would be for nothing, and of each answer that cannot be sent any more gRPC 1.85 keeps 400 bytes for good
+   (https://github.com/grpc/grpc/issues/43360).
+4. Our errors become statuses. Whatever nobody expected becomes INTERNAL with an error id; its text stays in our log,
    where grpc.aio would send it to the caller. Cancellation passes.
-4. Method, code and duration go to the log and the metrics; never the request.
+5. Method, code and duration go to the log and the metrics; never the request.
 
 Answers come in two shapes: one message that is awaited, or a stream from an async generator. All of our methods have
 one of these; a coroutine that writes a stream by itself is not supported.
@@ -46,6 +49,12 @@ _QUIET = frozenset(
     )
 )
 """Methods that are called so often that a success is a line of the debug log only."""
+_TOLD_AS_A_WHOLE = frozenset((grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED))
+"""What comes by the thousand in an overload, which the log tells of once; the metrics have their number."""
+
+
+class _TooLate(asyncio.CancelledError):
+    """The caller's deadline has passed. So gRPC ends the call and sends nothing."""
 
 
 class Context(CallContext, Protocol):
@@ -64,6 +73,9 @@ class Context(CallContext, Protocol):
 
     def set_trailing_metadata(self, metadata: tuple[tuple[str, bytes], ...]) -> None:
         """What goes with it."""
+
+    def time_remaining(self) -> float | None:
+        """Seconds until the caller's deadline, None if there is none."""
 
     def code(self) -> grpc.StatusCode | int:
         """The code that the call was ended with; a number where gRPC's core set it."""
@@ -107,7 +119,9 @@ class Guard:
         async def guarded(request: bytes, context: Context) -> bytes:
             started = time.perf_counter()
             try:
-                if not enter():
+                is_admitted = enter()
+                _check_time(context)
+                if not is_admitted:
                     return self._refused(method, context, started)
                 answer = None if shortcut is None else shortcut(request, context)
                 if answer is None:
@@ -198,8 +212,7 @@ class Guard:
         """Takes note of a call that failed."""
         seconds = time.perf_counter() - started
         self._calls(method, code.name)(seconds)
-        # Refusals of an overload are told as a whole.
-        _tell(method, code, seconds, is_quiet=code is grpc.StatusCode.RESOURCE_EXHAUSTED)
+        _tell(method, code, seconds, is_quiet=code in _TOLD_AS_A_WHOLE)
 
 
 def _tell(method: str, code: grpc.StatusCode, seconds: float, *, is_quiet: bool) -> None:
@@ -209,16 +222,29 @@ def _tell(method: str, code: grpc.StatusCode, seconds: float, *, is_quiet: bool)
     log("rpc", method=method, code=code.name, duration_ms=round(seconds * 1000, 3))
 
 
+def _check_time(context: Context) -> None:
+    """Returns if the caller may still be waiting.
+
+    Raises:
+        _TooLate: He is not.
+    """
+    remaining = context.time_remaining()
+    if remaining is not None and remaining <= 0:
+        raise _TooLate
+
+
 async def _each(deserialize: Deserializer, requests: AsyncIterator[bytes]) -> AsyncIterator[object]:
     async for request in requests:
         yield read_message(deserialize, request)
 
 
 def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:
-    """Of a call that was aborted by its method, was cancelled, or ends with the process."""
+    """Of a call that was aborted by its method, came too late, was cancelled, or ends with the process."""
     if isinstance(error, AbortError):
         code = context.code()
         return code if isinstance(code, grpc.StatusCode) else code_of(status_pb2.Status(code=code))
+    if isinstance(error, _TooLate):
+        return grpc.StatusCode.DEADLINE_EXCEEDED
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
         return grpc.StatusCode.CANCELLED
     return grpc.StatusCode.INTERNAL
