@@ -1,6 +1,6 @@
 """Directories in memory behind the ports that decisions read; the real store has a contract suite of its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,7 +12,8 @@ from entraid_service.model.scope import Scope
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports import UserRecord
 from entraid_service.snapshot.catalog import GroupCatalog
-from entraid_service.snapshot.snapshot import People, Snapshot
+from entraid_service.snapshot.people import People
+from entraid_service.snapshot.snapshot import Snapshot
 
 CONTOSO = ConnectionId("contoso")
 SYNC_TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -62,6 +63,10 @@ class MemoryView:
         directory = self._read(version)
         direct = key_row([encode_id(group) for group, member in directory.members if member == user_id])
         return next((UserRecord(user, direct) for user in directory.users if user.id == user_id), None)
+
+    def users(self, version: SnapshotVersion, user_ids: Sequence[UserId]) -> Iterator[UserRecord]:
+        """See the port."""
+        yield from filter(None, (self.user(version, user_id) for user_id in dict.fromkeys(user_ids)))
 
     def users_named(self, version: SnapshotVersion, folded: str) -> list[UserId]:
         """See the port."""

@@ -5,8 +5,9 @@ import pytest
 from entraid_service.model.directory import AttributeValue, User
 from entraid_service.model.ids import UserId
 from entraid_service.snapshot.catalog import GroupCatalog
+from entraid_service.snapshot.people import People
 from entraid_service.snapshot.person import Person
-from entraid_service.snapshot.snapshot import Nobody, People, Snapshot
+from entraid_service.snapshot.snapshot import Nobody, Snapshot
 from snapshot.memory import CONTOSO, Directory, MemoryViews
 
 ADA = UserId("aaaaaaaa-0000-4000-8000-000000000001")
@@ -99,3 +100,35 @@ def test_asking_again_reads_nothing_again() -> None:
         assert isinstance(person, Person)
         assert person.id == ADA
     assert views.reads == read > 0
+
+
+def test_who_was_read_ahead_is_not_read_again() -> None:
+    """All that are not at hand are read together; whoever is not there, or goes by another name, is looked up."""
+    ada, bob = user(ADA, "ada@contoso.example"), user(BOB, "bob@contoso.example")
+    directory = Directory(users=(ada, bob))
+    views = MemoryViews({CONTOSO: directory})
+    groups = GroupCatalog((), scope=directory.scope)
+    snapshot = Snapshot(directory.version(), view=views.open(), groups=groups, people=People(1_000_000))
+    first = snapshot.find(ADA)
+    snapshot.read_ahead([ADA, BOB, BOB, ADA.upper(), "bob@contoso.example", "nobody"])
+    read = views.reads
+    assert snapshot.find(ADA) is first
+    assert isinstance(second := snapshot.find(BOB), Person)
+    assert second.user == bob
+    assert views.reads == read
+    assert snapshot.find(ADA.upper()) is first
+    assert snapshot.find("bob@contoso.example") is second
+    assert snapshot.find("nobody") is Nobody.UNKNOWN
+    assert len(snapshot.people) == 2
+
+
+def test_reading_ahead_of_those_at_hand_reads_nothing() -> None:
+    """The usual batch."""
+    directory = Directory(users=(user(ADA, "ada@contoso.example"),))
+    views = MemoryViews({CONTOSO: directory})
+    groups = GroupCatalog((), scope=directory.scope)
+    snapshot = Snapshot(directory.version(), view=views.open(), groups=groups, people=People(1_000_000))
+    snapshot.find(ADA)
+    read = views.reads
+    snapshot.read_ahead([ADA])
+    assert views.reads == read

@@ -290,7 +290,7 @@ async def test_all_connections_share_the_memory_for_people() -> None:
     for name in names:
         snapshot = await snapshots.get(name)
         kept = [person for person in (snapshot.find(user.id) for user in people) if isinstance(person, Person)]
-        assert 0 < len(snapshot.people.by_id) < len(kept)
+        assert 0 < len(snapshot.people) < len(kept)
         loaded = [found for found in map(snapshots.peek, names) if found is not None]
-        assert sum(len(found.people.by_id) for found in loaded) * kept[0].weight <= 25_000
+        assert sum(len(found.people) for found in loaded) * kept[0].weight <= 25_000
     await snapshots.close()

@@ -45,6 +45,24 @@ async def test_a_view_reads_users_names_groups_and_nesting(store: Store) -> None
     view.close()
 
 
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 100])
+async def test_many_users_are_read_as_one_by_one(store: Store, count: int) -> None:
+    """Each of those that there are, with his groups, however many are asked for."""
+    many = people(*range(1, 151))
+    edges = [edge(8 + number % 3, number) for number in range(1, 151, 2)]
+    await Tenant(many, [group(8), group(9), group(10)], edges).sync(store, connection("fabrikam"))
+    view = store.views.open()
+    version = view.version(FABRIKAM)
+    assert version is not None
+    asked = [UserId(guid(number)) for number in range(150, 150 - count, -1)]
+    asked += [UserId(guid(number)) for number in range(151, 160)] + [UserId("ada@contoso.com"), UserId("")]
+    one_by_one = [known(found) for user_id in asked if (found := view.user(version, user_id))]
+    assert len(one_by_one) == count
+    together = [known(found) for found in view.users(version, asked)]
+    assert sorted(together, key=repr) == sorted(one_by_one, key=repr)
+    view.close()
+
+
 async def test_two_users_of_one_name_are_both_found(store: Store) -> None:
     """An ambiguous name shows as such."""
     twins = Tenant([User(UserId(guid(n)), {"userPrincipalName": "t@x", "mail": "t@y"}) for n in range(1, 6)])

@@ -8,6 +8,7 @@ Between two calls gRPC and the kernel fill the processor's caches with their own
 touched: a request is cut in three, and the first and the last part are looked up as they are.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -55,6 +56,9 @@ _Question: TypeAlias = tuple[str, Prepared[Compiled], Snapshot, Label]
 """Who is asked about, what has to hold, and what answers."""
 _Decided: TypeAlias = tuple[str, Prepared[Compiled], Label, Decision]
 
+_LEFT_ALONE: Final = (UnicodeDecodeError, DecodeError, InvalidField, StoreUnavailable)
+"""What is wrong with a request that is not plain, or the store; `access_service` says it."""
+
 
 class Shortcut:
     """Answers plain requests. What it takes in and gives out are serialized messages. Belongs to one event loop."""
@@ -79,12 +83,12 @@ class Shortcut:
         requests = repeated(data, _REQUESTS)
         if requests is None or len(requests) > MOST_EVALUATIONS:
             return None
-        found: list[_Decided] = []
-        for request in requests:
-            decided = self._decided(request)
-            if decided is None:
-                return None
-            found.append(decided)
+        try:
+            found = self._all_decided(requests)
+        except _LEFT_ALONE:
+            return None
+        if found is None:
+            return None
         asker, now = self._decider.asker(context), self._decider.now()
         pieces: list[bytes] = []
         for decided in found:
@@ -104,13 +108,31 @@ class Shortcut:
 
     def _decided(self, data: bytes) -> _Decided | None:
         try:
-            question = self._recognized(data) or self._read(data)
+            question = self._question(data)
+            return None if question is None else _decided(question)
+        except _LEFT_ALONE:
+            return None
+
+    def _all_decided(self, requests: Sequence[bytes]) -> list[_Decided] | None:
+        """What `_decided` finds of each, None if one is not plain; whoever has to be read is read together.
+
+        Raises:
+            _LEFT_ALONE: One is not plain, or the database cannot be read.
+        """
+        questions: list[_Question] = []
+        names: dict[Snapshot, list[str]] = {}
+        for request in requests:
+            question = self._question(request)
             if question is None:
                 return None
-            user, prepared, snapshot, label = question
-            return user, prepared, label, decide(snapshot, prepared.compiled, user)
-        except (UnicodeDecodeError, DecodeError, InvalidField, StoreUnavailable):
-            return None
+            questions.append(question)
+            names.setdefault(question[2], []).append(question[0])
+        for snapshot, asked in names.items():
+            snapshot.read_ahead(asked)
+        return [_decided(question) for question in questions]
+
+    def _question(self, data: bytes) -> _Question | None:
+        return self._recognized(data) or self._read(data)
 
     def _given(self, decided: _Decided, asker: Asker | None, now: datetime | None = None) -> bytes:
         user, prepared, label, decision = decided
@@ -158,6 +180,11 @@ class Shortcut:
             self._labels.put(label.users[:-1], label)
             self._conditions.put(data[2 + data[1] :], prepared)
         return user, prepared, snapshot, label
+
+
+def _decided(question: _Question) -> _Decided:
+    user, prepared, snapshot, label = question
+    return user, prepared, label, decide(snapshot, prepared.compiled, user)
 
 
 def _is_text(data: bytes) -> bool:

@@ -28,7 +28,7 @@ class Person(msgspec.Struct, gc=False, eq=False):
 
     Tens of thousands are kept, and garbage collection, which would go through them again and again, is spared them:
     nothing in them leads back. `columns` and `values` hold the attributes (see `packing`); `weight` is how many bytes
-    of memory one takes, roughly.
+    of memory one takes, roughly; `is_in_use` is the mark of `people`.
     """
 
     id: UserId
@@ -40,6 +40,7 @@ class Person(msgspec.Struct, gc=False, eq=False):
     _groups: KeyRow
     _names: tuple[str, ...] | None = None
     _above: tuple[GroupId, ...] | None = None
+    is_in_use: bool = False
 
     @classmethod
     def of(cls, record: UserRecord, packing: Packing) -> "Person":

@@ -5,6 +5,7 @@ Groups are in memory; users are read one by one through a view that stands still
 """
 
 import enum
+from collections.abc import Iterable
 from typing import Final
 
 from entraid_service.errors import StoreUnavailable
@@ -12,12 +13,8 @@ from entraid_service.model.ids import UserId, fold_name
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports import DirectoryView
 from entraid_service.snapshot.catalog import GroupCatalog
-from entraid_service.snapshot.packing import Packing
+from entraid_service.snapshot.people import People
 from entraid_service.snapshot.person import Person
-from entraid_service.snapshot.recent import Recent
-
-_BYTES_PER_NAME: Final = 2_000
-"""A name takes a tenth of it, so names have a tenth of the memory at most: nearly all ask by object id."""
 
 
 class Nobody(enum.Enum):
@@ -25,25 +22,6 @@ class Nobody(enum.Enum):
 
     UNKNOWN = enum.auto()
     AMBIGUOUS = enum.auto()
-
-
-class People:
-    """The users of one revision that were used lately, and the names they were asked for by.
-
-    `most` bounds the memory, roughly in bytes: an ordinary user has some eight hundred.
-    """
-
-    __slots__ = ("by_id", "by_name", "packing")
-
-    def __init__(self, most: int) -> None:
-        self.by_id: Final[Recent[UserId, Person]] = Recent(most, weigh=lambda person: person.weight)
-        self.by_name: Final[Recent[str, UserId]] = Recent(most // _BYTES_PER_NAME)
-        self.packing: Final = Packing()
-
-    def resize(self, most: int) -> None:
-        """Changes the bound."""
-        self.by_id.resize(most)
-        self.by_name.resize(most // _BYTES_PER_NAME)
 
 
 class Snapshot:
@@ -67,7 +45,7 @@ class Snapshot:
             StoreUnavailable: The database cannot be read.
         """
         # Nearly all ask by object id, as it is written; an id comes before all other names.
-        person = self.people.by_id.get(UserId(name))
+        person = self.people.get(UserId(name))
         if person is not None:
             return person
         user_id = self.people.by_name.get(name)
@@ -78,19 +56,30 @@ class Snapshot:
             self.people.by_name.put(name, found.id)
         return found
 
+    def read_ahead(self, names: Iterable[str]) -> None:
+        """Reads those who are not at hand together, as far as they are named by object id, for `find`.
+
+        Raises:
+            StoreUnavailable: The database cannot be read.
+        """
+        missing = [UserId(name) for name in dict.fromkeys(names) if name not in self.people]
+        for record in self._open_view().users(self.version, missing):
+            if record.user.id not in self.people:  # an id may be written in capitals too
+                self.people.put(Person.of(record, self.people.packing))
+
     def person(self, user_id: UserId) -> Person | None:
         """The user of this object id, None if he is not synced.
 
         Raises:
             StoreUnavailable: The database cannot be read.
         """
-        person = self.people.by_id.get(user_id)
+        person = self.people.get(user_id)
         if person is None:
             record = self._open_view().user(self.version, user_id)
             if record is None:
                 return None
             person = Person.of(record, self.people.packing)
-            self.people.by_id.put(person.id, person)
+            self.people.put(person)
         return person
 
     def move_to(self, view: DirectoryView) -> None:

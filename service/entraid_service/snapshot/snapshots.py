@@ -24,7 +24,8 @@ from entraid_service.model.ids import ConnectionId
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports import DirectoryView, DirectoryViews
 from entraid_service.snapshot.catalog import GroupCatalog
-from entraid_service.snapshot.snapshot import People, Snapshot
+from entraid_service.snapshot.people import People
+from entraid_service.snapshot.snapshot import Snapshot
 
 _log = structlog.get_logger(__name__)
 

@@ -10,6 +10,7 @@ What a view has told is watched by version, and a version's rows never change.
 
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TypeAlias
 from entraid_service.errors import StoreUnavailable
 from entraid_service.model.directory import Group
 from entraid_service.model.ids import ConnectionId, GroupId, UserId
-from entraid_service.model.keys import decode_id, encode_id, key_row
+from entraid_service.model.keys import Key, decode_id, encode_id, key_row
 from entraid_service.model.snapshot import SnapshotVersion
 from entraid_service.ports.decisions import UserRecord
 from entraid_service.store import rows
@@ -34,6 +35,11 @@ _CACHE_KIB = 8 * 1024
 
 _USER = "SELECT record FROM directory_user WHERE generation = ? AND object_id = ?"
 _GROUPS_OF = "SELECT group_id FROM member_of WHERE generation = ? AND member_id = ?"
+# So many users are read together. Where there are fewer the last one is asked for again: one statement for all numbers.
+_TOGETHER = 32
+_MARKS = ", ".join("?" * _TOGETHER)
+_USERS = f"SELECT object_id, record FROM directory_user WHERE generation = ? AND object_id IN ({_MARKS})"  # noqa: S608
+_GROUPS_OF_ALL = f"SELECT member_id, group_id FROM member_of WHERE generation = ? AND member_id IN ({_MARKS})"  # noqa: S608
 _NAMED = "SELECT object_id FROM user_name WHERE generation = ? AND kind = ? AND folded = ? LIMIT 2"
 _GROUPS = "SELECT object_id, record FROM directory_group WHERE generation = ?"
 _NESTING = "SELECT group_id, child_id FROM nesting WHERE generation = ?"
@@ -68,6 +74,20 @@ class SqliteView:
                 return None
             groups = self._rows(_GROUPS_OF, (version.generation, key))
         return UserRecord(rows.decode_user(key, found[0][0]), key_row([row[0] for row in groups]))
+
+    def users(self, version: SnapshotVersion, user_ids: Sequence[UserId]) -> Iterator[UserRecord]:
+        """Some users by object id; see the port."""
+        for start in range(0, len(user_ids), _TOGETHER):
+            keys = [encode_id(user_id) for user_id in user_ids[start : start + _TOGETHER]]
+            values = (version.generation, *keys, *keys[-1:] * (_TOGETHER - len(keys)))
+            with self._lock:
+                found = self._rows(_USERS, values)
+                members = self._rows(_GROUPS_OF_ALL, values)
+            groups: defaultdict[Key, list[Key]] = defaultdict(list)
+            for member, group in members:
+                groups[member].append(group)
+            for key, record in found:
+                yield UserRecord(rows.decode_user(key, record), key_row(groups[key]))
 
     def users_named(self, version: SnapshotVersion, folded: str) -> list[UserId]:
         """The users of a user principal name; see the port."""
