@@ -1,9 +1,12 @@
+import asyncio
 import io
 import logging
 from collections.abc import Callable
 
+import grpc
 import pytest
 import structlog
+from grpc._cython import cygrpc  # type: ignore[attr-defined] # the stubs leave it out
 
 from entraid.v1 import connection_service_pb2 as pb
 from entraid_service.model.secret import Secret
@@ -120,6 +123,38 @@ def test_the_level_holds_for_both_ways_of_logging(stream: io.StringIO) -> None:
     structlog.get_logger().info("quiet")
     logging.getLogger("x").info("quiet")
     assert stream.getvalue() == ""
+
+
+async def test_a_caller_who_left_is_no_error(lines: Lines) -> None:
+    """What grpc.aio tells of an answer that it could not send, with the error that it raises then; others it tells."""
+    left: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+
+    async def answer(_: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            try:
+                await context.write(b"too late")
+            except cygrpc.ExecuteBatchError as error:
+                left.set_result(error)
+
+    server = grpc.aio.server()
+    server.add_registered_method_handlers("a.B", {"C": grpc.unary_stream_rpc_method_handler(answer)})
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        ask: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream("/a.B/C")
+        with pytest.raises(grpc.aio.AioRpcError):
+            await ask(b"", timeout=0.05).read()
+        error = await asyncio.wait_for(left, 5)
+    await server.stop(0)
+    for failed in (error, cygrpc.ExecuteBatchError("Failed grpc_call_start_batch: 8")):
+        told = (type(failed), failed, None)
+        logging.getLogger("grpc._cython.cygrpc").error("raised by servicer method [%s]", "/a.B/C", exc_info=told)
+    lowered, shown = [line for line in lines() if line["event"] == "raised by servicer method [/a.B/C]"]
+    assert (lowered["level"], shown["level"]) == ("debug", "error")
+    assert "exception" not in lowered
+    assert "start_batch: 8" in str(shown["exception"])
 
 
 def test_lines_for_people_are_masked_as_well(stream: io.StringIO) -> None:

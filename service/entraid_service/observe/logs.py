@@ -65,6 +65,21 @@ class _MaskArguments(logging.Filter):
         return True
 
 
+class _CallersWhoLeft(logging.Filter):
+    """Lowers what gRPC tells of an answer whose caller had left: an everyday event, told as an error with a traceback.
+
+    Its text and the error's are those of grpc.aio, `_handle_exceptions` and `execute_batch`.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if record.name != "grpc._cython.cygrpc" or not str(error).startswith('Failed "execute_batch"'):
+            return True
+        record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
+        record.exc_info = None
+        return logging.getLogger().isEnabledFor(logging.DEBUG)
+
+
 def _masked(argument: object, *, name: str = "") -> object:
     # Numbers stay numbers, for formats like `%d`.
     return redacted(argument, name=name)
@@ -72,6 +87,7 @@ def _masked(argument: object, *, name: str = "") -> object:
 
 def _set_up_standard_logging(log_format: LogFormat, level: int, stream: TextIO) -> None:
     handler = logging.StreamHandler(stream)
+    handler.addFilter(_CallersWhoLeft())
     handler.addFilter(_MaskArguments())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
