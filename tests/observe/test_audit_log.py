@@ -110,6 +110,21 @@ async def test_a_share_of_the_allows_is_that_share(tmp_path: Path) -> None:
     assert 380 < len(lines(tmp_path / "audit.jsonl")) < 620
 
 
+async def test_records_noted_together_are_those_noted_one_by_one(tmp_path: Path) -> None:
+    """All of them in their order, or the same share of the allows."""
+    whole, sampled = (AuditLog(RotatedFile(tmp_path / f"{share}"), sample_allows=share) for share in (1.0, 0.25))
+    for log in (whole, sampled):
+        log.note(record(0, is_allowed=False))
+        log.note_all([record(number, is_allowed=number % 2 == 0) for number in range(1, 4_001)])
+        log.note_all([])
+        log.note(record(4_001, is_allowed=False))
+        await log.close()
+    assert [line["decision_id"] for line in lines(tmp_path / "1.0")] == [f"d-{number}" for number in range(4_002)]
+    outcomes = [line["outcome"] for line in lines(tmp_path / "0.25")]
+    assert outcomes.count("DENY") == 2_002
+    assert 380 < outcomes.count("ALLOW") < 620
+
+
 async def test_a_large_file_moves_aside(tmp_path: Path, file: RotatedFile) -> None:
     """The newest former one is `.1`, the oldest goes, no line is torn, and nobody else may read any."""
     log = AuditLog(file)

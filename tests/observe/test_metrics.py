@@ -21,7 +21,7 @@ def test_what_happened_is_counted_under_its_labels() -> None:
     metrics.calls("/entraid.v1.SyncService/Sync", "OK")(0.003)
     metrics.count_decision(is_allowed=True)
     metrics.count_decision(is_allowed=False)
-    metrics.count_decision(is_allowed=False)
+    metrics.count_decisions([False, True, False])
     metrics.count_run(mode="FULL", state="SUCCEEDED", duration=timedelta(seconds=3))
     metrics.count_run(mode="FULL", state="CANCELLED", duration=None)
     metrics.count_graph_request(200)
@@ -31,8 +31,8 @@ def test_what_happened_is_counted_under_its_labels() -> None:
     found = _samples(metrics)
     call = (("code", "OK"), ("method", "entraid.v1.SyncService/Sync"))
     assert found["entraid_rpc_duration_seconds_count", call] == 2
-    assert found["entraid_decisions_total", (("outcome", "allow"),)] == 1
-    assert found["entraid_decisions_total", (("outcome", "deny"),)] == 2
+    assert found["entraid_decisions_total", (("outcome", "allow"),)] == 2
+    assert found["entraid_decisions_total", (("outcome", "deny"),)] == 3
     assert found["entraid_sync_runs_total", (("mode", "full"), ("state", "succeeded"))] == 1
     assert found["entraid_sync_run_duration_seconds_count", (("mode", "full"),)] == 1
     assert found["entraid_graph_requests_total", (("status", "429"),)] == 1

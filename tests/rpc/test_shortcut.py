@@ -15,6 +15,7 @@ from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.freshness import ServedSnapshots
 from entraid_service.rpc.shortcut import Shortcut
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
+from entraid_service.rpc.wire import delimited
 from rpc.rooms import ADELE, BRUNO, CLARA, Server, raw_call
 
 EVALUATE = "/entraid.v1.AccessService/EvaluateAccess"
@@ -136,6 +137,65 @@ async def test_both_ways_give_the_same_answer(server: Server, service: AccessSer
         streamed = pb.StreamEvaluateAccessResponse.FromString(in_stream)
         assert streamed.correlation_id == mark
         assert same(streamed.response) == slow
+
+    check()
+
+
+def spoilt(data: bytes, place: int) -> bytes:
+    """Without what stands behind, or with another byte there; as it is, if it ends before."""
+    if place >= len(data):
+        return data
+    return data[:place] + (b"" if place % 2 else bytes((data[place] ^ 1,)) + data[place + 1 :])
+
+
+PARENTS = ("main", "twin", "gone")
+NAMES = (
+    *USERS,
+    "bruno",
+    "a/b",
+    f"x/users/{ADELE}",
+    "/",
+    "\N{GREEK SMALL LETTER ALPHA}" * 18,
+    "n" * 104,
+    "n" * 105,
+    "n" * 200,
+)
+WHOLE = st.builds(
+    lambda parent, name, condition: pb.EvaluateAccessRequest(
+        user=f"connections/{parent}/users/{name}", condition=condition
+    ).SerializeToString(),
+    st.sampled_from(PARENTS[:2] * 20 + PARENTS),
+    st.sampled_from(NAMES),
+    st.sampled_from(LEAVES[:3]),
+)
+ITEMS = st.builds(spoilt, WHOLE, st.integers(0, 2_000))
+"""Requests as bytes, most of them plain; about two connections, one of which has nobody in its groups."""
+
+
+async def test_a_batch_answers_as_each_of_its_requests_alone(
+    server: Server, service: AccessService, quick: Shortcut
+) -> None:
+    """Whatever stands beside it, whoever was asked about before, and not at all if one of them is not plain."""
+    for parent, edges in (("main", None), ("twin", [])):
+        await server.commit(await server.add_connection(parent), edges=edges)
+        await service.EvaluateAccess(
+            pb.EvaluateAccessRequest(user=f"connections/{parent}/users/x", condition=IN_EMEA),
+            Caller(),  # type: ignore[arg-type]
+        )
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+    @given(st.lists(ITEMS, min_size=1, max_size=8))
+    def check(items: list[bytes]) -> None:
+        batch = quick.batch(b"".join(delimited(1, item) for item in items), Caller())
+        alone = [quick.evaluate(item, Caller()) for item in items]
+        if None in alone:
+            assert batch is None
+            return
+        assert batch is not None
+        results = pb.BatchEvaluateAccessResponse.FromString(batch).results
+        assert [same(result.response) for result in results] == [
+            same(pb.EvaluateAccessResponse.FromString(answer or b"")) for answer in alone
+        ]
 
     check()
 

@@ -13,7 +13,7 @@ from entraid_service.model.candidates import Candidates
 from entraid_service.model.conditions import GroupCondition
 from entraid_service.model.decision import Outcome, Reason, ReasonCode
 from entraid_service.model.ids import GroupId, fold, is_guid
-from entraid_service.model.keys import Key, decode_id, encode_id
+from entraid_service.model.keys import Key, KeySet, decode_id, encode_id
 from entraid_service.snapshot.catalog import GroupCatalog
 from entraid_service.snapshot.person import Person
 from entraid_service.snapshot.snapshot import Snapshot
@@ -23,7 +23,7 @@ from entraid_service.snapshot.snapshot import Snapshot
 class _Target:
     """A group that is asked for; whoever is directly in one of `members` is in it."""
 
-    members: frozenset[Key]
+    members: KeySet
     hit: Finding
 
 
@@ -36,14 +36,14 @@ class _Targets:
     """
 
     targets: tuple[_Target, ...]
-    members: frozenset[Key]
-    missing: frozenset[Key]
+    members: KeySet
+    missing: KeySet
     unknown: Finding | None
     miss: Finding
 
     @property
     def weight(self) -> int:
-        return 1 + len(self.members) + 4 * len(self.targets) + len(self.missing)
+        return 1 + len(self.members.keys) + 4 * len(self.targets) + len(self.missing.keys)
 
 
 class GroupLeaf:
@@ -66,22 +66,22 @@ class GroupLeaf:
                     return target.hit
         if bound.unknown is not None:
             return bound.unknown
-        if bound.missing and not person.is_in_none_of(bound.missing):
-            return self._unsynced(min(person.direct_groups().intersection(map(decode_id, bound.missing))))
+        if bound.missing.keys and not person.is_in_none_of(bound.missing):
+            return self._unsynced(min(person.direct_groups().intersection(map(decode_id, bound.missing.keys))))
         return bound.miss
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:
         """See `Node`."""
         if self._is_negative:
             return None
-        return Candidates(frozenset(GroupId(decode_id(key)) for key in groups.bound(self).members))
+        return Candidates(frozenset(GroupId(decode_id(key)) for key in groups.bound(self).members.keys))
 
     def bind(self, catalog: GroupCatalog) -> _Targets:
         """Looks up what the values mean at this revision."""
         draft = _Draft()
         for value in self._values:
             self._bind_value(value, catalog, draft)
-        members = frozenset[Key]().union(*(target.members for target in draft.targets))
+        members = KeySet(frozenset[Key]().union(*(target.members.keys for target in draft.targets)))
         missing = _keys(value for value in draft.missing if is_guid(value))
         unknown = draft.unknown[0] if draft.unknown else None
         return _Targets(tuple(draft.targets), members, missing, unknown, self._miss(draft.missing))
@@ -149,8 +149,8 @@ class _Draft:
     unknown: list[Finding] = field(default_factory=list)
 
 
-def _keys(ids: Iterable[str]) -> frozenset[Key]:
-    return frozenset(map(encode_id, ids))
+def _keys(ids: Iterable[str]) -> KeySet:
+    return KeySet(frozenset(map(encode_id, ids)))
 
 
 def _as_id(value: str, catalog: GroupCatalog) -> GroupId | None:

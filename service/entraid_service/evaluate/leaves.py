@@ -21,6 +21,8 @@ _ALWAYS_KNOWN = frozenset((*CORE_ATTRIBUTES, "id"))
 _MANAGER = "manager"
 _ALIASES = ("otherMails", "proxyAddresses")
 """Attributes that hold further mail addresses; the other names of a user are always synced."""
+_MOST_TEXTS = 32
+"""Of which an attribute's condition keeps how they came out."""
 
 
 class _Answers:
@@ -51,9 +53,9 @@ class AttributeLeaf:
         self.field = condition.field
         self._name = name
         self._matches = matcher(condition.operator, values)
-        # The short way for the usual: one text that equals one of these. A user's own id is no attribute of the record.
-        is_whole = condition.operator in (Operator.IS, Operator.IS_NOT) and name != "id"
-        self._wanted = frozenset(values) if is_whole else None
+        # Most attributes hold one text, and many people the same one. A user's own id is no attribute of the record.
+        self._of_text: dict[str, Finding] = {}
+        self._is_id = name == "id"
         self._is_always_known = name in _ALWAYS_KNOWN
         # The manager is an object of its own; an attribute of that name would look empty for everybody.
         self._is_manager = name.partition(".")[0] == _MANAGER
@@ -82,15 +84,18 @@ class AttributeLeaf:
             self._scope, self._is_known = scope, self._is_always_known or self._is_synced(scope)
         if not self._is_known:
             return self._unknown
-        wanted = self._wanted
-        if wanted is not None:
-            value = person.value(self._name)
-            if type(value) is str and value:
-                return self._hit if fold(value) in wanted else self._miss
+        value = None if self._is_id else person.value(self._name)
+        if type(value) is str:
+            known = self._of_text.get(value)
+            if known is not None:
+                return known
         texts = person.texts(self._name)
-        if texts:
-            return self._hit if self._matches(texts) else self._miss
-        return self._if_parts if person.has_parts(self._name) else self._miss
+        if not texts:
+            return self._if_parts if person.has_parts(self._name) else self._miss
+        found = self._hit if self._matches(texts) else self._miss
+        if type(value) is str and len(self._of_text) < _MOST_TEXTS:
+            self._of_text[value] = found
+        return found
 
     def candidates(self, groups: GroupCatalog) -> Candidates | None:
         """See `Node`: attributes are not looked up, they are read."""

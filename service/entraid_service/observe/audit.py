@@ -50,6 +50,9 @@ class DecisionLog(Protocol):
     def note(self, record: Record) -> None:
         """Takes note of one, without waiting."""
 
+    def note_all(self, records: Sequence[Record]) -> None:
+        """Takes note of several, without waiting."""
+
 
 class NoAudit:
     """The `DecisionLog` of those who want none."""
@@ -57,6 +60,9 @@ class NoAudit:
     is_on = False
 
     def note(self, record: Record) -> None:
+        """See `DecisionLog`."""
+
+    def note_all(self, records: Sequence[Record]) -> None:
         """See `DecisionLog`."""
 
 
@@ -84,9 +90,14 @@ class AuditLog:
 
     def note(self, record: Record) -> None:
         """See `DecisionLog`."""
-        if record.decision.is_allowed and self._sample_allows < 1 and random.random() >= self._sample_allows:  # noqa: S311 - chooses, guards nothing
-            return
-        self._noted.append(record)
+        if self._sample_allows == 1 or self._is_chosen(record):
+            self._noted.append(record)
+            if len(self._noted) >= _TOGETHER:
+                self._make_lines()
+
+    def note_all(self, records: Sequence[Record]) -> None:
+        """See `DecisionLog`."""
+        self._noted += records if self._sample_allows == 1 else filter(self._is_chosen, records)
         if len(self._noted) >= _TOGETHER:
             self._make_lines()
 
@@ -125,6 +136,9 @@ class AuditLog:
         await self.flush()
         if self._waiting or self._lost:
             _log.error("audit_records_lost", count=len(self._waiting) + self._lost)
+
+    def _is_chosen(self, record: Record) -> bool:
+        return not record.decision.is_allowed or random.random() < self._sample_allows  # noqa: S311 - chooses, guards nothing
 
     def _make_lines(self) -> None:
         noted, self._noted = self._noted, []

@@ -32,6 +32,7 @@ class Metrics:
         self.registry.register(tallies)
         self.calls: Final = tallies.calls
         self.count_decision: Final = tallies.count_decision
+        self.count_decisions: Final = tallies.count_decisions
         self._runs = Counter(
             "entraid_sync_runs",
             "Sync runs ended, by mode and final state, each once; one that was held stays counted so when approved.",

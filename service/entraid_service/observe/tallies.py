@@ -5,7 +5,7 @@ that is a tenth of the whole. These are counted in the event loop alone.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
@@ -58,6 +58,12 @@ class Tallies(Collector):
             self._allowed += 1
         else:
             self._denied += 1
+
+    def count_decisions(self, are_allowed: Sequence[bool]) -> None:
+        """Several were made."""
+        allowed = are_allowed.count(True)
+        self._allowed += allowed
+        self._denied += len(are_allowed) - allowed
 
     def collect(self) -> Iterator[Metric]:
         """See https://prometheus.github.io/client_python/collector/custom/."""

@@ -3,9 +3,8 @@
 Nothing here waits, so that whoever calls holds one snapshot from the first line to the last.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Final, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol, TypeAlias
 
 from entraid.v1 import access_service_pb2 as pb
 from entraid_service.errors import InvalidField
@@ -19,6 +18,9 @@ from entraid_service.snapshot.recent import Recent
 
 _MOST_ASKERS: Final = 1024
 """Callers whose name in the audit log is kept."""
+
+Decided: TypeAlias = tuple[str, Prepared[Compiled], Label, Decision]
+"""A decision: whom it is about, as the caller named him, what had to hold, and the label of the snapshot."""
 
 
 class CallContext(Protocol):
@@ -42,9 +44,10 @@ class Decider:
         self.conditions: Final[ConditionCache[Compiled]] = ConditionCache(compile_condition)
         self._new_decision_id = facades.new_decision_id
         self._count_decision = facades.metrics.count_decision
+        self._count_decisions = facades.metrics.count_decisions
         self._audit = facades.audit
         self._note = facades.audit.note
-        self.now: Final = facades.clock.now
+        self._now = facades.clock.now
         self._askers: Recent[tuple[str, bytes], Asker] = Recent(_MOST_ASKERS)
 
     def asker(self, context: CallContext) -> Asker | None:
@@ -80,36 +83,35 @@ class Decider:
             StoreUnavailable: The database cannot be read.
         """
         decision = decide(served.snapshot, prepared.compiled, user, explain=explain)
-        return decision, self.noted(decision, user, prepared.digest, served.label, asker)
+        return decision, self.noted((user, prepared, served.label, decision), asker)
 
-    def noted(
-        self,
-        decision: Decision,
-        user: str,
-        digest: str,
-        label: Label,
-        asker: Asker | None,
-        now: datetime | None = None,
-    ) -> str:
+    def noted(self, decided: Decided, asker: Asker | None) -> str:
         """Counts a decision that is given to a caller and takes note of it.
-
-        Args:
-            decision: What was decided.
-            user: As `decided` takes it.
-            digest: That of the condition.
-            label: Of the snapshot that was read.
-            asker: Who asked.
-            now: When, if it was one of several that were decided together.
 
         Returns:
             The id it is noted under.
         """
+        user, prepared, label, decision = decided
         decision_id = self._new_decision_id()
         self._count_decision(decision.is_allowed)
         if asker is not None:
             # By position: by name it would take twice as long.
-            self._note(Record(decision_id, now or self.now(), asker, user, digest, decision, label.source))
+            self._note(Record(decision_id, self._now(), asker, user, prepared.digest, decision, label.source))
         return decision_id
+
+    def all_noted(self, decided: Sequence[Decided], asker: Asker | None) -> list[str]:
+        """The same for those that are given together; their ids."""
+        new_id, now = self._new_decision_id, self._now()
+        ids = [new_id() for _ in decided]
+        self._count_decisions([decision.is_allowed for _, _, _, decision in decided])
+        if asker is not None:
+            self._audit.note_all(
+                [
+                    Record(decision_id, now, asker, user, prepared.digest, decision, label.source)
+                    for decision_id, (user, prepared, label, decision) in zip(ids, decided, strict=True)
+                ]
+            )
+        return ids
 
     def _caller(self, context: CallContext) -> bytes:
         return next(iter(context.auth_context().get("x509_common_name", ())), b"")

@@ -9,26 +9,27 @@ touched: a request is cut in three, and the first and the last part are looked u
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from google.protobuf.message import DecodeError
 
 from entraid.v1 import access_service_pb2 as pb
 from entraid_service.errors import InvalidField, StoreUnavailable
-from entraid_service.evaluate import Compiled, decide
-from entraid_service.model.decision import Decision
-from entraid_service.model.ids import ConnectionId
+from entraid_service.evaluate import Compiled, decide, decide_about
+from entraid_service.model.ids import ConnectionId, UserId
 from entraid_service.observe.audit_line import Asker
 from entraid_service.rpc.answers import AnswerWriter
 from entraid_service.rpc.conditions import Prepared
-from entraid_service.rpc.deciding import CallContext, Decider
+from entraid_service.rpc.deciding import CallContext, Decided, Decider
 from entraid_service.rpc.freshness import Label, ServedSnapshots
 from entraid_service.rpc.names import CONNECTIONS, LONGEST_ID, USERS
 from entraid_service.rpc.validate import MOST_EVALUATIONS
 from entraid_service.rpc.wire import delimited, nested_head, parts, repeated, tag
 from entraid_service.snapshot.recent import Recent
 from entraid_service.snapshot.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from entraid_service.snapshot.person import Person
 
 _USER: Final = tag(pb.EvaluateAccessRequest.USER_FIELD_NUMBER)
 _EVALUATION: Final = bytes((_USER, tag(pb.EvaluateAccessRequest.CONDITION_FIELD_NUMBER)))
@@ -54,7 +55,6 @@ _LONGEST_KEPT: Final = 16 * 1024
 
 _Question: TypeAlias = tuple[str, Prepared[Compiled], Snapshot, Label]
 """Who is asked about, what has to hold, and what answers."""
-_Decided: TypeAlias = tuple[str, Prepared[Compiled], Label, Decision]
 
 _LEFT_ALONE: Final = (UnicodeDecodeError, DecodeError, InvalidField, StoreUnavailable)
 """What is wrong with a request that is not plain, or the store; `access_service` says it."""
@@ -89,10 +89,11 @@ class Shortcut:
             return None
         if found is None:
             return None
-        asker, now = self._decider.asker(context), self._decider.now()
+        ids = self._decider.all_noted(found, self._decider.asker(context))
+        written = self._writer.written
         pieces: list[bytes] = []
-        for decided in found:
-            answer = self._given(decided, asker, now)
+        for (_, _, label, decision), decision_id in zip(found, ids, strict=True):
+            answer = written(decision, label, decision_id)
             pieces += nested_head(_RESULTS, _RESPONSE, len(answer)), answer
         return b"".join(pieces)
 
@@ -106,38 +107,72 @@ class Shortcut:
             return None
         return delimited(_MARK, found[0]) + delimited(_MARKED_RESPONSE, self._given(decided, asker))
 
-    def _decided(self, data: bytes) -> _Decided | None:
+    def _decided(self, data: bytes) -> Decided | None:
         try:
             question = self._question(data)
             return None if question is None else _decided(question)
         except _LEFT_ALONE:
             return None
 
-    def _all_decided(self, requests: Sequence[bytes]) -> list[_Decided] | None:
+    def _all_decided(self, requests: Sequence[bytes]) -> list[Decided] | None:
         """What `_decided` finds of each, None if one is not plain; whoever has to be read is read together.
 
         Raises:
             _LEFT_ALONE: One is not plain, or the database cannot be read.
         """
-        questions: list[_Question] = []
-        names: dict[Snapshot, list[str]] = {}
+        questions = self._questions(requests)
+        if questions is None:
+            return None
+        people: list[Person | None] = []
+        unread: dict[Snapshot, list[str]] = {}
+        for user, _, snapshot, _ in questions:
+            person = snapshot.people.get(UserId(user))
+            people.append(person)
+            if person is None:
+                unread.setdefault(snapshot, []).append(user)
+        for snapshot, names in unread.items():
+            snapshot.read_ahead(names)
+        return [
+            (
+                user,
+                prepared,
+                label,
+                decide(snapshot, prepared.compiled, user)
+                if person is None
+                else decide_about(snapshot, prepared.compiled, person),
+            )
+            for (user, prepared, snapshot, label), person in zip(questions, people, strict=True)
+        ]
+
+    def _questions(self, requests: Sequence[bytes]) -> list[_Question] | None:
+        """`_question` of each, None if one is not plain.
+
+        Nearly all requests of a batch are about users of one connection whose names are of one length, and begin alike.
+        """
+        found: list[_Question] = []
+        usual: _Question | None = None
+        beginning, start, end = b"", 0, 0
         for request in requests:
+            if usual is not None and request.startswith(beginning):
+                prepared = self._conditions.get(request[end:])
+                if prepared is not None:
+                    found.append((request[start:end].decode(), prepared, usual[2], usual[3]))
+                    continue
             question = self._question(request)
             if question is None:
                 return None
-            questions.append(question)
-            names.setdefault(question[2], []).append(question[0])
-        for snapshot, asked in names.items():
-            snapshot.read_ahead(asked)
-        return [_decided(question) for question in questions]
+            found.append(question)
+            usual = question if request[1] <= _LONGEST_NAME else None
+            start, end = 2 + len(question[3].users), 2 + request[1]
+            beginning = request[:start]
+        return found
 
     def _question(self, data: bytes) -> _Question | None:
         return self._recognized(data) or self._read(data)
 
-    def _given(self, decided: _Decided, asker: Asker | None, now: datetime | None = None) -> bytes:
-        user, prepared, label, decision = decided
-        decision_id = self._noted(decision, user, prepared.digest, label, asker, now)
-        return self._writer.written(decision, label, decision_id)
+    def _given(self, decided: Decided, asker: Asker | None) -> bytes:
+        _, _, label, decision = decided
+        return self._writer.written(decision, label, self._noted(decided, asker))
 
     def _recognized(self, data: bytes) -> _Question | None:
         """A request whose beginning and end were read before.
@@ -182,7 +217,7 @@ class Shortcut:
         return user, prepared, snapshot, label
 
 
-def _decided(question: _Question) -> _Decided:
+def _decided(question: _Question) -> Decided:
     user, prepared, snapshot, label = question
     return user, prepared, label, decide(snapshot, prepared.compiled, user)
 

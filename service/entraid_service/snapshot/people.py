@@ -38,7 +38,7 @@ class People:
     def get(self, user_id: UserId) -> Person | None:
         """The user of this object id, as the directory writes it, None if he is not at hand."""
         person = self._by_id.get(user_id)
-        if person is not None:
+        if person is not None and not person.is_in_use:
             person.is_in_use = True
         return person
 

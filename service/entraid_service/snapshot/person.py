@@ -10,7 +10,7 @@ import msgspec
 
 from entraid_service.model.directory import AttributeValue, Scalar, User
 from entraid_service.model.ids import GroupId, UserId, fold, fold_name
-from entraid_service.model.keys import Key, KeyRow, are_disjoint, decode_id, keys_in
+from entraid_service.model.keys import KeyRow, KeySet, decode_id, keys_in
 from entraid_service.ports import UserRecord
 from entraid_service.snapshot.closure import GroupClosure
 from entraid_service.snapshot.packing import Columns, Packing, Row
@@ -60,9 +60,9 @@ class Person(msgspec.Struct, gc=False, eq=False):
         place = self.columns.get(attribute, _NOWHERE)
         return self.values[place] if place < len(self.values) else None
 
-    def is_in_none_of(self, groups: frozenset[Key]) -> bool:
+    def is_in_none_of(self, groups: KeySet) -> bool:
         """Whether the user is directly in none of these groups, given by key."""
-        return are_disjoint(self._groups, groups)
+        return groups.is_disjoint(self._groups)
 
     def direct_groups(self) -> frozenset[GroupId]:
         """The groups that the user is in directly."""
