@@ -60,7 +60,7 @@ class Snapshots:
         views: DirectoryViews,
         *,
         interval: timedelta = timedelta(seconds=1),
-        most_kept: int = 96 * 1024 * 1024,
+        most_kept: int = 88 * 1024 * 1024,
     ) -> None:
         """Opens nothing yet.
 
