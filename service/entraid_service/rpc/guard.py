@@ -50,7 +50,7 @@ _QUIET = frozenset(
 )
 """Methods that are called so often that a success is a line of the debug log only."""
 _TOLD_AS_A_WHOLE = frozenset((grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED))
-"""What comes by the thousand in an overload, which the log tells of once; the metrics have their number."""
+"""What comes by the thousand in an overload: the log tells of that, the metrics have the numbers."""
 
 
 class _TooLate(asyncio.CancelledError):
