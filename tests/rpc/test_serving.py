@@ -348,9 +348,10 @@ def test_a_name_may_stand_for_a_place_that_the_machine_lacks(monkeypatch: pytest
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         with reserved("localhost:0") as address:
             assert address.startswith("localhost:")
-        found[:] = [(*kind, ("127.0.0.1", port)), (*kind, ("127.0.0.1", 0))]
-        with pytest.raises(OSError, match="cannot be listened on"), reserved(f"localhost:{port}"):
-            pass
+        free, in_use = (*kind, ("127.0.0.2", port)), (*kind, ("127.0.0.1", port))
+        for found[:] in ([in_use, free], [free, in_use]):
+            with pytest.raises(OSError, match="cannot be listened on"), reserved(f"localhost:{port}"):
+                pass
         found[:] = [(*kind, ("192.0.2.1", 0))]
         with pytest.raises(OSError, match="no local address"), reserved("elsewhere:0"):
             pass

@@ -3,7 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -77,32 +77,40 @@ def reserved(address: str) -> Iterator[str]:
             two services of one user would take turns at the calls of both.
     """
     host, _, port = address.rpartition(":")
-    family, place = _free(address, host.strip("[]"), int(port))
-    with socket.socket(family, socket.SOCK_STREAM) as kept:
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        kept.bind(place)
-        yield f"{host}:{place[1]}"
+    places = _free(address, host.strip("[]"), int(port))
+    with ExitStack() as kept:
+        for family, place in places:
+            holder = kept.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            holder.bind(place)
+        yield f"{host}:{places[0][1][1]}"
 
 
-def _free(address: str, host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-    """The first place of a name that this machine has; `localhost` may stand for one that it lacks.
+def _free(address: str, host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[Any, ...]]]:
+    """The places of a name, with one port; `localhost` may stand for one that this machine lacks, which is left out.
 
     Raises:
-        OSError: It has none of them, or somebody listens there.
+        OSError: It has none of them, or somebody listens at one.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    for number, (family, kind, protocol, _, place) in enumerate(found, start=1):
+    places: list[tuple[socket.AddressFamily, tuple[Any, ...]]] = []
+    for family, kind, protocol, _, place in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    ):
         try:
             with socket.socket(family, kind, protocol) as alone:
                 alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                alone.bind(place)
+                alone.bind((place[0], port, *place[2:]))
                 alone.listen(1)
-                return family, alone.getsockname()
+                places.append((family, alone.getsockname()))
         except OSError as error:
-            if error.errno == errno.EADDRINUSE or number == len(found):
+            if error.errno == errno.EADDRINUSE:
                 raise OSError(_taken(address)) from error
-    raise OSError(_taken(address))
+        else:
+            port = places[0][1][1]
+    if not places:
+        raise OSError(_taken(address))
+    return places
 
 
 def _taken(address: str) -> str:
