@@ -8,7 +8,7 @@ import secrets
 import ssl
 import tempfile
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -267,7 +267,8 @@ async def _stop(runner: web.AppRunner) -> None:
     transports = [connection.transport for connection in connections if connection.transport is not None]
     await runner.cleanup()
     for transport in transports:
-        transport.abort()
+        with suppress(AttributeError):  # the first versions of Python 3.11 trip over one that was closed twice
+            transport.abort()
     for _ in range(_TURNS_TO_CLOSE):
         await asyncio.sleep(0)
 
