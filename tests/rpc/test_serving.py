@@ -22,6 +22,7 @@ from entraid_service.model.syncrun import SyncRun
 from entraid_service.observe.metrics import Metrics
 from entraid_service.rpc import guard
 from entraid_service.rpc.facades import Facades
+from entraid_service.rpc.health import HealthService
 from entraid_service.rpc.listener import reserved
 from entraid_service.rpc.server import SERVICES, GrpcServer, ServerSettings
 from rpc.rooms import CLIENT, Server, health_check, health_watch, raw_call
@@ -131,6 +132,16 @@ async def test_a_stop_says_so_first_and_does_not_dawdle(server: Server, grpc_ser
     async with asyncio.timeout(5):
         await stopping
         await grpc_server.stop(timedelta(hours=1))
+
+
+async def test_a_watch_that_is_being_told_hears_of_the_stop_too() -> None:
+    """The stop may come while its last message is on the way."""
+    service = HealthService(SERVICES)
+    service.start()
+    watch = service.Watch(health_pb2.HealthCheckRequest(), None)  # type: ignore[arg-type] # nobody looks at it
+    assert (await anext(watch)).status == SERVING
+    service.stop()
+    assert [told.status async for told in watch] == [NOT_SERVING]
 
 
 async def test_calls_are_taken_for_as_long_as_they_come(server: Server, grpc_server: GrpcServer) -> None:

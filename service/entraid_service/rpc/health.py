@@ -68,12 +68,13 @@ class HealthService(health_pb2_grpc.HealthServicer):
         """How a service stands, now and whenever that changes."""
         told: int | None = None
         while True:
-            changed = self._changed
+            # What comes while a message is on the way is looked at in the next round.
+            changed, is_over = self._changed, self._is_over
             status = self._statuses.get(request.service, _SERVICE_UNKNOWN)
             if status != told:
                 told = status
                 yield _Response(status=status)
-            if self._is_over:
+            if is_over:
                 return
             await changed.wait()
 
