@@ -1,6 +1,5 @@
 import asyncio
 import json
-import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -21,10 +20,8 @@ from entraid.v1.sync_service_pb2 import WatchSyncRunRequest
 from entraid_service.model.syncrun import SyncRun
 from entraid_service.observe.metrics import Metrics
 from entraid_service.rpc import guard
-from entraid_service.rpc.facades import Facades
 from entraid_service.rpc.health import HealthService
-from entraid_service.rpc.listener import reserved
-from entraid_service.rpc.server import SERVICES, GrpcServer, ServerSettings
+from entraid_service.rpc.server import SERVICES, GrpcServer
 from rpc.rooms import CLIENT, Server, health_check, health_watch, raw_call
 from rpc.told import field_of, reason_of
 
@@ -336,46 +333,3 @@ def _frames(data: bytes) -> list[tuple[int, bytes]]:
         frames.append((data[3], data[9 : 9 + length]))
         data = data[9 + length :]
     return frames
-
-
-async def test_a_port_of_another_service_is_taken(facades: Facades, server: Server) -> None:
-    """One that shares it with nobody."""
-    with pytest.raises(OSError, match="cannot be listened on"):
-        await GrpcServer(ServerSettings(address=f"127.0.0.1:{server.port}"), facades).start()
-
-
-async def test_a_name_whose_place_is_taken_is_refused(facades: Facades, server: Server) -> None:
-    """Though gRPC would listen at the other place of `localhost`, where few would look for it."""
-    with pytest.raises(OSError, match="cannot be listened on"):
-        await GrpcServer(ServerSettings(address=f"localhost:{server.port}"), facades).start()
-
-
-def test_a_name_may_stand_for_a_place_that_the_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `localhost` does for one of IPv6 where there is none; one that is in use is never passed over."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        kind = socket.AF_INET, socket.SOCK_STREAM, 0, ""
-        found = [(*kind, ("192.0.2.1", 0)), (*kind, ("127.0.0.1", 0))]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-        with reserved("localhost:0") as address:
-            assert address.startswith("localhost:")
-        free, in_use = (*kind, ("127.0.0.2", port)), (*kind, ("127.0.0.1", port))
-        for found[:] in ([in_use, free], [free, in_use]):
-            with pytest.raises(OSError, match="cannot be listened on"), reserved(f"localhost:{port}"):
-                pass
-        found[:] = [(*kind, ("192.0.2.1", 0))]
-        with pytest.raises(OSError, match="no local address"), reserved("elsewhere:0"):
-            pass
-
-
-async def test_it_serves_on_a_path_too(facades: Facades, tmp_path: Path) -> None:
-    """For callers on the same machine."""
-    address = f"unix:{tmp_path / 'entraid.sock'}"
-    grpc_server = GrpcServer(ServerSettings(address=address), facades)
-    await grpc_server.start()
-    try:
-        async with grpc.aio.insecure_channel(address) as channel:
-            answer = await health_check(channel)(health_pb2.HealthCheckRequest())
-            assert answer.status == SERVING
-    finally:
-        await grpc_server.stop(timedelta(0))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from entraid.v1 import access_service_pb2 as pb
 from entraid.v1 import snapshot_pb2
+from entraid_service.errors import StoreUnavailable
 from entraid_service.rpc.access_service import AccessService
 from entraid_service.rpc.deciding import Decider
 from entraid_service.rpc.facades import Facades
@@ -16,6 +17,7 @@ from entraid_service.rpc.freshness import ServedSnapshots
 from entraid_service.rpc.shortcut import Shortcut
 from entraid_service.rpc.snapshot_tokens import SnapshotTokens
 from entraid_service.rpc.wire import delimited
+from entraid_service.store.views import SqliteView
 from rpc.rooms import ADELE, BRUNO, CLARA, Server, raw_call
 
 EVALUATE = "/entraid.v1.AccessService/EvaluateAccess"
@@ -139,6 +141,25 @@ async def test_both_ways_give_the_same_answer(server: Server, service: AccessSer
         assert same(streamed.response) == slow
 
     check()
+
+
+async def test_a_batch_reads_its_people_together_or_leaves_all_of_it(
+    server: Server, service: AccessService, quick: Shortcut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody by himself; where the database cannot be read nothing is answered here, not even about those at hand."""
+    await server.commit(await server.add_connection())
+    await service.EvaluateAccess(ask("nobody"), Caller())  # type: ignore[arg-type]
+    batch = pb.BatchEvaluateAccessRequest(requests=[ask(user) for user in (ADELE, BRUNO, CLARA)]).SerializeToString()
+
+    def unread(*_: object) -> None:
+        raise StoreUnavailable("the disk is gone")
+
+    monkeypatch.setattr(SqliteView, "user", unread)
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteView, "users", unread)
+        assert quick.batch(batch, Caller()) is None
+    results = pb.BatchEvaluateAccessResponse.FromString(quick.batch(batch, Caller()) or b"").results
+    assert [result.response.decision for result in results] == [pb.DECISION_ALLOW, pb.DECISION_DENY, pb.DECISION_DENY]
 
 
 def spoilt(data: bytes, place: int) -> bytes:

@@ -1,6 +1,6 @@
 """A connection's directory at one revision, as decisions read it.
 
-Groups are in memory; users are read one by one through a view that stands still, and those used lately are kept.
+Groups are in memory; users are read as they are asked about, through a view that stands still, and kept in `people`.
 `find` tells who somebody's name means; whether that person may do anything is decided elsewhere.
 """
 
